@@ -1,0 +1,146 @@
+"""Config of decisions: strategy, portfolio, costs, risk, broker. Light: ``--help`` imports this module."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+from transforms.config import require, require_choice
+
+
+@dataclass
+class StrategyConfig:
+    """Where scores come from.
+
+    Attributes:
+        name: The strategy's name, as in ``marts.signals.strategy``.
+        scores: ``predictions`` (the trained model's, out of sample) or ``signals`` (a SQL strategy's).
+    """
+
+    name: str = "???"
+    scores: str = "predictions"
+
+    def __post_init__(self) -> None:
+        require_choice(self.scores, ("predictions", "signals"), "strategy.scores")
+
+
+@dataclass
+class PortfolioConfig:
+    """How scores become target weights.
+
+    Attributes:
+        name: The construction's name.
+        side: ``long`` (top k) or ``long_short`` (top k against bottom k).
+        k: Names held on each side.
+        weighting: ``equal``, or ``inverse_volatility`` on ``volatility_20``.
+        gross: Sum of absolute target weights when fully invested (fraction of equity).
+        rebalance: ``daily``, or the first session of each ``weekly`` or ``monthly`` period.
+        min_trade_weight: Changes smaller than this fraction of equity are not traded.
+        whole_shares: Whether quantities are rounded towards zero to whole shares.
+        initial_cash: Cash at the start of a backtest or a simulated account (USD).
+    """
+
+    name: str = "???"
+    side: str = "long"
+    k: int = 2
+    weighting: str = "equal"
+    gross: float = 0.95
+    rebalance: str = "weekly"
+    min_trade_weight: float = 0.01
+    whole_shares: bool = True
+    initial_cash: float = 100_000.0
+
+    def __post_init__(self) -> None:
+        require_choice(self.side, ("long", "long_short"), "portfolio.side")
+        require(self.k >= 1, "portfolio.k", "at least 1", self.k)
+        require_choice(self.weighting, ("equal", "inverse_volatility"), "portfolio.weighting")
+        require(0 < self.gross <= 4, "portfolio.gross", "in (0, 4]", self.gross)
+        require_choice(self.rebalance, ("daily", "weekly", "monthly"), "portfolio.rebalance")
+        require(0 <= self.min_trade_weight < 1, "portfolio.min_trade_weight", "in [0, 1)", self.min_trade_weight)
+        require(self.initial_cash > 0, "portfolio.initial_cash", "above 0", self.initial_cash)
+
+
+@dataclass
+class CostsConfig:
+    """What a fill costs.
+
+    Attributes:
+        commission_bps: Commission on traded value (basis points).
+        commission_per_share: Commission per share (USD).
+        commission_minimum: Least commission of an order (USD).
+        slippage_bps: Distance of the fill from the open, against us (basis points).
+    """
+
+    name: str = "???"
+    commission_bps: float = 0.0
+    commission_per_share: float = 0.0
+    commission_minimum: float = 0.0
+    slippage_bps: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.commission_bps <= 1000, "costs.commission_bps", "in [0, 1000]", self.commission_bps)
+        require(0 <= self.commission_per_share, "costs.commission_per_share", "at least 0", self.commission_per_share)
+        require(0 <= self.commission_minimum, "costs.commission_minimum", "at least 0", self.commission_minimum)
+        require(0 <= self.slippage_bps <= 1000, "costs.slippage_bps", "in [0, 1000]", self.slippage_bps)
+
+
+@dataclass
+class RiskConfig:
+    """What a decision may not exceed.
+
+    Attributes:
+        max_position_weight: Largest absolute weight of a symbol (fraction of equity); larger is cut.
+        max_gross: Largest sum of absolute weights; larger is scaled down.
+        min_confidence: Scores below it open nothing.
+        min_price: Symbols below it are not bought or shorted (USD).
+        max_price_move: Largest absolute close-to-close move (fraction, split-adjusted) that a price may have
+            made to be traded on; beyond it the price is taken for an error and the symbol left alone.
+        max_stale_sessions: Sessions a symbol's last bar may be old.
+    """
+
+    name: str = "???"
+    max_position_weight: float = 0.5
+    max_gross: float = 1.0
+    min_confidence: float = 0.0
+    min_price: float = 1.0
+    max_price_move: float = 0.5
+    max_stale_sessions: int = 0
+
+    def __post_init__(self) -> None:
+        require(0 < self.max_position_weight <= 1, "risk.max_position_weight", "in (0, 1]", self.max_position_weight)
+        require(0 < self.max_gross <= 4, "risk.max_gross", "in (0, 4]", self.max_gross)
+        require(0 <= self.min_confidence <= 1, "risk.min_confidence", "in [0, 1]", self.min_confidence)
+        require(self.min_price >= 0, "risk.min_price", "at least 0", self.min_price)
+        require(self.max_price_move > 0, "risk.max_price_move", "above 0", self.max_price_move)
+        require(self.max_stale_sessions >= 0, "risk.max_stale_sessions", "at least 0", self.max_stale_sessions)
+
+
+@dataclass
+class BrokerConfig:
+    """Where orders go.
+
+    Attributes:
+        name: The broker's name.
+        account: The account's name; it names the book in ``execution.*`` and the broker's state file.
+    """
+
+    implementation: ClassVar[str] = ""
+    is_simulated: ClassVar[bool] = False
+
+    name: str = "???"
+    account: str = "paper"
+
+    def __post_init__(self) -> None:
+        ok = re.fullmatch(r"[a-z0-9][a-z0-9_\-]{0,31}", self.account) is not None
+        require(ok, "broker.account", "lower-case letters, digits, - and _ (at most 32)", self.account)
+
+
+@dataclass
+class SimulatedBrokerConfig(BrokerConfig):
+    """A broker of our own that fills at the next open; its book survives restarts."""
+
+    implementation: ClassVar[str] = "execution.brokers.simulated:SimulatedBroker"
+    is_simulated: ClassVar[bool] = True
+
+    name: str = "simulated"

@@ -1,0 +1,1 @@
+"""When: the one Hydra entry point and the Prefect flows."""

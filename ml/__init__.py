@@ -1,0 +1,1 @@
+"""Learning: splits, models, training, registry. Reads tables, writes tables; never trades."""

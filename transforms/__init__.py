@@ -1,0 +1,1 @@
+"""Data in: sources, frames, landing, and the warehouse that everything else reads."""

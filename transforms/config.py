@@ -1,0 +1,259 @@
+"""Config of data in: source, universe, engine. Light on purpose: ``--help`` imports this module."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from transforms.errors import ConfigError, nearest
+
+TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d")
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-_/=^]{0,31}")
+
+
+def require(condition: bool, key: str, rule: str, value: object) -> None:
+    """Raise ``ConfigError`` naming ``key``, the ``rule`` it must keep and the value it had."""
+    if not condition:
+        raise ConfigError(f"{key} must be {rule}, was {value!r}")
+
+
+def require_choice(value: str, allowed: tuple[str, ...], key: str) -> None:
+    """Raise ``ConfigError`` unless ``value`` is one of ``allowed``; suggest the nearest."""
+    if value not in allowed:
+        raise ConfigError(f"{key} must be one of {', '.join(allowed)}, was {value!r}.{nearest(value, allowed)}")
+
+
+def is_symbol(text: str) -> bool:
+    """Whether ``text`` can be an instrument's symbol; nothing else ever reaches SQL or a path."""
+    return _SYMBOL.fullmatch(text) is not None
+
+
+def require_symbols(symbols: list[str], key: str) -> None:
+    """Raise ``ConfigError`` for the first entry that is no symbol, and for duplicates."""
+    for symbol in symbols:
+        require(is_symbol(symbol), key, "symbols of letters, digits and . - _ / = ^ (at most 32)", symbol)
+    require(len(set(symbols)) == len(symbols), key, "a list without duplicates", symbols)
+
+
+def require_date(text: str | None, key: str) -> None:
+    """Raise ``ConfigError`` unless ``text`` is None or an ISO date."""
+    if text is None:
+        return
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"{key} must be a date like 2012-12-31, was {text!r}") from error
+
+
+@dataclass
+class SourceConfig:
+    """What every source can be asked for.
+
+    Attributes:
+        name: The source's name, as it stands in ``raw.bars.source``.
+        timeframe: Length of a bar, one of ``TIMEFRAMES``.
+        symbols: Symbols to fetch; empty means all that the source has.
+        start: First session to fetch (ISO date), None for the earliest.
+        end: Last session to fetch (ISO date), None for the latest.
+        calendar: exchange_calendars name of the sessions, ``XNYS`` or ``24/7``.
+    """
+
+    implementation: ClassVar[str] = ""
+
+    name: str = "???"
+    timeframe: str = "1d"
+    symbols: list[str] = field(default_factory=list)
+    start: str | None = None
+    end: str | None = None
+    calendar: str = "XNYS"
+
+    def __post_init__(self) -> None:
+        require_choice(self.timeframe, TIMEFRAMES, "source.timeframe")
+        require_symbols(self.symbols, "source.symbols")
+        require_date(self.start, "source.start")
+        require_date(self.end, "source.end")
+        if self.start and self.end:
+            require(self.start <= self.end, "source.start", f"on or before source.end ({self.end})", self.start)
+
+
+@dataclass
+class SampleSourceConfig(SourceConfig):
+    """Real daily bars that ship inside installed data packages; needs no network."""
+
+    implementation: ClassVar[str] = "transforms.sources.sample:SampleSource"
+
+    name: str = "sample"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.timeframe == "1d", "source.timeframe", "1d for the sample source", self.timeframe)
+
+
+@dataclass
+class FileSourceConfig(SourceConfig):
+    """Bars in files of the user's own.
+
+    Attributes:
+        path: A file, or a glob such as ``data/*.parquet``; ``~`` is expanded.
+        columns: Contract column → the file's column, for those whose names differ.
+        timezone: IANA zone of naive stamps. Required for intraday bars without a zone of their own.
+        symbol: The symbol of files that hold one instrument and no symbol column; ``{stem}`` takes
+            it from the file's name.
+        actions_path: Optional file of corporate actions (symbol, ex_date, kind, value).
+    """
+
+    path: str = "???"
+    columns: dict[str, str] = field(default_factory=dict)
+    timezone: str | None = None
+    symbol: str | None = None
+    actions_path: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.timezone is not None:
+            try:
+                ZoneInfo(self.timezone)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ConfigError(
+                    f"source.timezone must be an IANA zone like America/New_York, was {self.timezone!r}"
+                ) from error
+        allowed = ("symbol", "bar_at", "open", "high", "low", "close", "volume")
+        for column in self.columns:
+            require_choice(column, allowed, "source.columns")
+        if self.symbol is not None and self.symbol != "{stem}":
+            require_symbols([self.symbol], "source.symbol")
+
+
+@dataclass
+class ParquetSourceConfig(FileSourceConfig):
+    """Bars in Parquet files."""
+
+    implementation: ClassVar[str] = "transforms.sources.files:ParquetSource"
+
+    name: str = "parquet"
+
+
+@dataclass
+class CsvSourceConfig(FileSourceConfig):
+    """Bars in CSV files with a header row."""
+
+    implementation: ClassVar[str] = "transforms.sources.files:CsvSource"
+
+    name: str = "csv"
+    separator: str = ","
+
+
+@dataclass
+class SyntheticSourceConfig(SourceConfig):
+    """Seeded artificial bars; the trade flow refuses them outside the simulated broker.
+
+    Attributes:
+        symbol_count: Number of symbols, ``S0000`` onwards, besides the benchmark ``SYNX``.
+        bar_count: Bars per symbol, ending at the last session on or before ``last_session``.
+        seed: The generator's seed; the same seed gives the same bars, bit for bit.
+    """
+
+    implementation: ClassVar[str] = "transforms.sources.synthetic:SyntheticSource"
+
+    name: str = "synthetic"
+    symbol_count: int = 20
+    bar_count: int = 1500
+    last_session: str = "2025-12-31"
+    seed: int = 7
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_choice(self.timeframe, ("1d", "1m"), "source.timeframe")
+        require(1 <= self.symbol_count <= 20_000, "source.symbol_count", "in 1..20000", self.symbol_count)
+        require(2 <= self.bar_count <= 2_000_000, "source.bar_count", "in 2..2000000", self.bar_count)
+        require_date(self.last_session, "source.last_session")
+
+
+@dataclass
+class UniverseConfig:
+    """Which instruments a strategy may hold.
+
+    Attributes:
+        symbols: The members; empty means every symbol of the source but the benchmark.
+        benchmark: The symbol results are measured against; never traded.
+    """
+
+    name: str = "???"
+    symbols: list[str] = field(default_factory=list)
+    benchmark: str = "???"
+
+    def __post_init__(self) -> None:
+        require_symbols(self.symbols, "universe.symbols")
+        if self.benchmark != "???":
+            require_symbols([self.benchmark], "universe.benchmark")
+        require(self.benchmark not in self.symbols, "universe.benchmark", "no member of universe.symbols", self.benchmark)
+
+
+@dataclass
+class FeaturesConfig:
+    """Which feature columns a model may see; the SQL that builds them is in ``models_sql/``.
+
+    Attributes:
+        columns: Columns of ``marts.features``; empty means all.
+        periods_per_year: Bars per year, for annualised volatility.
+    """
+
+    name: str = "???"
+    columns: list[str] = field(default_factory=list)
+    periods_per_year: int = 252
+
+    def __post_init__(self) -> None:
+        for column in self.columns:
+            ok = re.fullmatch(r"[a-z][a-z0-9_]{0,62}", column) is not None
+            require(ok, "features.columns", "lower-case column names", column)
+        require(self.periods_per_year >= 1, "features.periods_per_year", "at least 1", self.periods_per_year)
+
+
+@dataclass
+class LabelsConfig:
+    """What a model learns to foresee.
+
+    Attributes:
+        horizon: Bars from entry to exit.
+        entry: ``next_open`` (enter at the next bar's open, exit ``horizon`` opens later: what an order
+            can reach) or ``close`` (close to close).
+        dead_band: Returns within ± this fraction have no sign (label NULL).
+    """
+
+    name: str = "???"
+    horizon: int = 5
+    entry: str = "next_open"
+    dead_band: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(1 <= self.horizon <= 2520, "labels.horizon", "in 1..2520", self.horizon)
+        require_choice(self.entry, ("next_open", "close"), "labels.entry")
+        require(0 <= self.dead_band < 1, "labels.dead_band", "in [0, 1)", self.dead_band)
+
+
+@dataclass
+class EngineConfig:
+    """What the machine lends to a run. Nothing here changes a result.
+
+    Attributes:
+        threads: Threads of DuckDB, dbt and xgboost; 0 takes one per core.
+        memory_limit: DuckDB's memory limit, such as ``4GB``.
+    """
+
+    threads: int = 0
+    memory_limit: str = "4GB"
+
+    def __post_init__(self) -> None:
+        require(0 <= self.threads <= 256, "engine.threads", "in 0..256", self.threads)
+        pattern = r"[1-9][0-9]*(MB|GB)"
+        require(re.fullmatch(pattern, self.memory_limit) is not None, "engine.memory_limit", "like 4GB", self.memory_limit)
+
+
+def as_plain(config: Any) -> dict[str, Any]:
+    """Return a config dataclass as plain, sorted, JSON-ready data (for fingerprints and manifests)."""
+    from dataclasses import asdict
+
+    return dict(sorted(asdict(config).items()))

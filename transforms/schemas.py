@@ -1,0 +1,432 @@
+"""Table contracts of everything that Python writes: columns, types, key, grain.
+
+The marts' contracts stand in ``models_sql`` beside their SQL; these are the tables that dbt reads or that
+learning, execution and operations write. ``Warehouse.create_contracts`` makes them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's contract.
+
+    Attributes:
+        name: ``schema.table``.
+        grain: One sentence that says what a row is.
+        key: Columns that are unique together. Kept by ``Warehouse.upsert`` and ``replace_where`` and tested by
+            the gates; not an index, which would cost more memory than the table.
+        columns: Column → DuckDB type, in order.
+    """
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    columns: dict[str, str]
+
+    @property
+    def ddl(self) -> str:
+        """Return the ``create table if not exists`` statement."""
+        lines = [f'"{column}" {kind}' for column, kind in self.columns.items()]
+        return f"create table if not exists {self.name} ({', '.join(lines)})"
+
+
+_PROVENANCE = {
+    "known_at": "TIMESTAMP",  # when the row reached us, UTC
+    "batch_id": "VARCHAR",  # with page and page_row: which row of which landed file
+    "page": "INTEGER",
+    "page_row": "INTEGER",
+}
+
+BARS = Table(
+    "raw.bars",
+    "One row per source, timeframe, symbol, bar and revision (known_at), as received.",
+    ("source", "timeframe", "symbol", "bar_at", "known_at"),
+    {
+        "source": "VARCHAR",
+        "timeframe": "VARCHAR",
+        "symbol": "VARCHAR",
+        "bar_at": "TIMESTAMP",  # start of the bar, UTC; daily bars: midnight of the exchange's date
+        "session_date": "DATE",
+        "open": "DOUBLE",
+        "high": "DOUBLE",
+        "low": "DOUBLE",
+        "close": "DOUBLE",
+        "volume": "DOUBLE",
+        "defect": "VARCHAR",  # what could not be read in the received row, NULL if nothing
+        **_PROVENANCE,
+    },
+)
+
+CORPORATE_ACTIONS = Table(
+    "raw.corporate_actions",
+    "One row per source, symbol, ex-date, kind and revision. value: a split's new shares per old share, "
+    "a dividend's cash per share (USD).",
+    ("source", "symbol", "ex_date", "kind", "known_at"),
+    {
+        "source": "VARCHAR",
+        "symbol": "VARCHAR",
+        "ex_date": "DATE",
+        "kind": "VARCHAR",  # split | dividend
+        "value": "DOUBLE",
+        "defect": "VARCHAR",
+        **_PROVENANCE,
+    },
+)
+
+SESSIONS = Table(
+    "raw.sessions",
+    "One row per calendar and session.",
+    ("calendar", "session_date"),
+    {
+        "calendar": "VARCHAR",
+        "session_date": "DATE",
+        "open_at": "TIMESTAMP",
+        "close_at": "TIMESTAMP",
+        "is_half_day": "BOOLEAN",
+    },
+)
+
+QUARANTINE_BARS = Table(
+    "quarantine.bars",
+    "One row per quarantined row of raw.bars and expectation that it failed.",
+    ("batch_id", "page", "page_row", "expectation"),
+    {**BARS.columns, "expectation": "VARCHAR", "reason": "VARCHAR"},
+)
+
+QUARANTINE_CORPORATE_ACTIONS = Table(
+    "quarantine.corporate_actions",
+    "One row per quarantined row of raw.corporate_actions and expectation that it failed.",
+    ("batch_id", "page", "page_row", "expectation"),
+    {**CORPORATE_ACTIONS.columns, "expectation": "VARCHAR", "reason": "VARCHAR"},
+)
+
+PREDICTIONS = Table(
+    "ml.predictions",
+    "One row per model, symbol and bar: the out-of-sample score of the fold that may see it.",
+    ("model_id", "symbol", "bar_at"),
+    {
+        "model_id": "VARCHAR",
+        "fold": "INTEGER",
+        "symbol": "VARCHAR",
+        "bar_at": "TIMESTAMP",
+        "session_date": "DATE",
+        "probability": "DOUBLE",  # of a positive label
+        "score": "DOUBLE",  # 2 * probability - 1
+        "confidence": "DOUBLE",  # |score|
+    },
+)
+
+FOLDS = Table(
+    "ml.folds",
+    "One row per model and walk-forward fold; dates are first and last sessions, inclusive.",
+    ("model_id", "fold"),
+    {
+        "model_id": "VARCHAR",
+        "fold": "INTEGER",
+        "train_start": "DATE",
+        "train_end": "DATE",
+        "validation_start": "DATE",
+        "validation_end": "DATE",
+        "test_start": "DATE",
+        "test_end": "DATE",
+        "train_rows": "BIGINT",
+        "validation_rows": "BIGINT",
+        "test_rows": "BIGINT",
+        "purged_rows": "BIGINT",
+        "best_iteration": "INTEGER",
+    },
+)
+
+METRICS = Table(
+    "ml.metrics",
+    "One row per model, fold (-1: all folds together) and metric; NULL where undefined.",
+    ("model_id", "fold", "metric"),
+    {"model_id": "VARCHAR", "fold": "INTEGER", "metric": "VARCHAR", "value": "DOUBLE"},
+)
+
+FEATURE_IMPORTANCE = Table(
+    "ml.feature_importance",
+    "One row per model, fold and feature: share of total gain (or of absolute coefficient).",
+    ("model_id", "fold", "feature"),
+    {"model_id": "VARCHAR", "fold": "INTEGER", "feature": "VARCHAR", "importance": "DOUBLE"},
+)
+
+MODELS = Table(
+    "ml.models",
+    "One row per trained model (a set of fold models); the manifest is JSON.",
+    ("model_id",),
+    {
+        "model_id": "VARCHAR",
+        "name": "VARCHAR",
+        "path": "VARCHAR",  # relative to the home
+        "sha256": "VARCHAR",  # of the manifest file
+        "manifest": "VARCHAR",
+        "trained_at": "TIMESTAMP",
+        "is_champion": "BOOLEAN",
+    },
+)
+
+TARGETS = Table(
+    "execution.targets",
+    "One row per book, decision bar and symbol with a score or a position: the weight after risk.",
+    ("book", "bar_at", "symbol"),
+    {
+        "book": "VARCHAR",  # backtest/<id> or <broker>/<account>
+        "bar_at": "TIMESTAMP",  # decided at this bar's close
+        "session_date": "DATE",
+        "symbol": "VARCHAR",
+        "strategy": "VARCHAR",
+        "score": "DOUBLE",
+        "confidence": "DOUBLE",
+        "target_weight": "DOUBLE",  # fraction of equity, signed
+        "reason": "VARCHAR",
+    },
+)
+
+RISK_DECISIONS = Table(
+    "execution.risk_decisions",
+    "One row per book, decision bar, symbol ('*' for the whole book) and rule that changed or refused something.",
+    ("book", "bar_at", "symbol", "rule"),
+    {
+        "book": "VARCHAR",
+        "bar_at": "TIMESTAMP",
+        "session_date": "DATE",
+        "symbol": "VARCHAR",
+        "rule": "VARCHAR",
+        "before": "DOUBLE",
+        "after": "DOUBLE",
+        "reason": "VARCHAR",
+    },
+)
+
+ORDERS = Table(
+    "execution.orders",
+    "One row per book and order.",
+    ("book", "client_order_id"),
+    {
+        "book": "VARCHAR",
+        "client_order_id": "VARCHAR",
+        "bar_at": "TIMESTAMP",  # decided at this bar's close
+        "session_date": "DATE",
+        "symbol": "VARCHAR",
+        "side": "VARCHAR",  # buy | sell
+        "quantity": "DOUBLE",  # shares, positive
+        "order_type": "VARCHAR",
+        "status": "VARCHAR",
+        "reason": "VARCHAR",
+    },
+)
+
+FILLS = Table(
+    "execution.fills",
+    "One row per book and fill.",
+    ("book", "fill_id"),
+    {
+        "book": "VARCHAR",
+        "fill_id": "VARCHAR",
+        "client_order_id": "VARCHAR",
+        "bar_at": "TIMESTAMP",  # the bar that filled it
+        "session_date": "DATE",
+        "symbol": "VARCHAR",
+        "quantity": "DOUBLE",  # shares, signed
+        "price": "DOUBLE",  # USD per share, slippage included
+        "commission": "DOUBLE",  # USD
+        "slippage": "DOUBLE",  # USD against the open
+    },
+)
+
+TRADES = Table(
+    "execution.trades",
+    "One row per book and round trip: from flat to flat or through zero; open ones have no closed_at.",
+    ("book", "trade_id"),
+    {
+        "book": "VARCHAR",
+        "trade_id": "INTEGER",
+        "symbol": "VARCHAR",
+        "side": "VARCHAR",  # long | short
+        "opened_at": "TIMESTAMP",
+        "closed_at": "TIMESTAMP",
+        "quantity": "DOUBLE",  # largest absolute position, shares at the opening's split basis
+        "entry_price": "DOUBLE",
+        "exit_price": "DOUBLE",
+        "pnl": "DOUBLE",  # USD after commission and slippage, dividends included
+        "return": "DOUBLE",  # pnl over entry value
+        "sessions": "INTEGER",
+    },
+)
+
+POSITIONS = Table(
+    "execution.positions",
+    "One row per book, session and symbol held at its close.",
+    ("book", "bar_at", "symbol"),
+    {
+        "book": "VARCHAR",
+        "bar_at": "TIMESTAMP",
+        "session_date": "DATE",
+        "symbol": "VARCHAR",
+        "quantity": "DOUBLE",
+        "price": "DOUBLE",
+        "market_value": "DOUBLE",
+        "weight": "DOUBLE",
+    },
+)
+
+EQUITY = Table(
+    "execution.equity",
+    "One row per book and session, at its close. equity = cash + sum of market values.",
+    ("book", "bar_at"),
+    {
+        "book": "VARCHAR",
+        "bar_at": "TIMESTAMP",
+        "session_date": "DATE",
+        "equity": "DOUBLE",
+        "cash": "DOUBLE",
+        "gross_exposure": "DOUBLE",  # fraction of equity
+        "net_exposure": "DOUBLE",
+        "turnover": "DOUBLE",  # traded value over equity, this session
+        "benchmark": "DOUBLE",  # the benchmark's close scaled to the initial cash
+    },
+)
+
+PERFORMANCE = Table(
+    "execution.metrics",
+    "One row per book and metric; NULL where undefined.",
+    ("book", "metric"),
+    {"book": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE"},
+)
+
+RUNS = Table(
+    "ops.runs",
+    "One row per run.",
+    ("run_id",),
+    {
+        "run_id": "VARCHAR",
+        "flow": "VARCHAR",
+        "started_at": "TIMESTAMP",
+        "finished_at": "TIMESTAMP",
+        "seconds": "DOUBLE",
+        "state": "VARCHAR",  # running | done | failed | killed
+        "exit_code": "INTEGER",
+        "message": "VARCHAR",
+        "config": "VARCHAR",  # JSON, resolved, without secrets
+        "config_hash": "VARCHAR",
+        "data_version": "VARCHAR",
+        "code_version": "VARCHAR",
+        "model_id": "VARCHAR",
+        "book": "VARCHAR",
+        "stages": "VARCHAR",  # JSON: stage → seconds and whether it was skipped
+        "result": "VARCHAR",  # JSON: the figures of the summary
+        "report": "VARCHAR",  # relative to the home
+    },
+)
+
+STAGES = Table(
+    "ops.stages",
+    "One row per stage and fingerprint that was carried out to its end; `output` is what it returned.",
+    ("stage", "fingerprint"),
+    {
+        "stage": "VARCHAR",
+        "fingerprint": "VARCHAR",
+        "run_id": "VARCHAR",
+        "finished_at": "TIMESTAMP",
+        "seconds": "DOUBLE",
+        "is_current": "BOOLEAN",  # whether the stage's shared tables hold this fingerprint's output
+        "output": "VARCHAR",  # JSON
+    },
+)
+
+CHECKPOINTS = Table(
+    "ops.checkpoints",
+    "One row per source, kind, timeframe, symbol and batch: how far an ingest has come.",
+    ("batch_id", "symbol"),
+    {
+        "source": "VARCHAR",
+        "kind": "VARCHAR",  # bars | corporate_actions
+        "timeframe": "VARCHAR",
+        "symbol": "VARCHAR",
+        "range_start": "DATE",
+        "range_end": "DATE",
+        "batch_id": "VARCHAR",
+        "rows": "BIGINT",
+        "last_bar_at": "TIMESTAMP",
+        "updated_at": "TIMESTAMP",
+    },
+)
+
+LANDED_PAGES = Table(
+    "ops.landed_pages",
+    "One row per landed page that has been appended to raw; written in the same transaction.",
+    ("batch_id", "page"),
+    {
+        "batch_id": "VARCHAR",
+        "page": "INTEGER",
+        "source": "VARCHAR",
+        "kind": "VARCHAR",
+        "path": "VARCHAR",  # relative to the landing directory
+        "sha256": "VARCHAR",
+        "rows": "BIGINT",
+        "appended": "BIGINT",  # rows that were new
+        "known_at": "TIMESTAMP",
+    },
+)
+
+GATE_RESULTS = Table(
+    "ops.gate_results",
+    "One row per run, suite and expectation.",
+    ("run_id", "suite", "expectation"),
+    {
+        "run_id": "VARCHAR",
+        "suite": "VARCHAR",
+        "expectation": "VARCHAR",
+        "severity": "VARCHAR",  # row | batch | warn
+        "passed": "BOOLEAN",
+        "failed_rows": "BIGINT",
+        "details": "VARCHAR",
+    },
+)
+
+ALERTS = Table(
+    "ops.alerts",
+    "One row per alert.",
+    ("run_id", "number"),
+    {
+        "run_id": "VARCHAR",
+        "number": "INTEGER",
+        "raised_at": "TIMESTAMP",
+        "severity": "VARCHAR",  # info | warning | error
+        "stage": "VARCHAR",
+        "message": "VARCHAR",
+    },
+)
+
+CONTRACTS: tuple[Table, ...] = (
+    BARS,
+    CORPORATE_ACTIONS,
+    SESSIONS,
+    QUARANTINE_BARS,
+    QUARANTINE_CORPORATE_ACTIONS,
+    PREDICTIONS,
+    FOLDS,
+    METRICS,
+    FEATURE_IMPORTANCE,
+    MODELS,
+    TARGETS,
+    RISK_DECISIONS,
+    ORDERS,
+    FILLS,
+    TRADES,
+    POSITIONS,
+    EQUITY,
+    PERFORMANCE,
+    RUNS,
+    STAGES,
+    CHECKPOINTS,
+    LANDED_PAGES,
+    GATE_RESULTS,
+    ALERTS,
+)
+
+SCHEMAS = ("raw", "quarantine", "staging", "intermediate", "marts", "ml", "execution", "ops")

@@ -1,0 +1,246 @@
+"""The warehouse: one DuckDB file, one writing process, published to readers by atomic rename.
+
+This is the only importer of duckdb. The lock is a file of our own: DuckDB's is dropped when the same
+process reads the database file by other means.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import polars as pl
+
+from transforms import schemas
+from transforms.config import EngineConfig
+from transforms.errors import QuantmillError, WarehouseBusyError
+from transforms.paths import Home
+
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
+
+
+def utc_now() -> datetime:
+    """Return the present moment as naive UTC, as TIMESTAMP columns hold it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _checked(name: str) -> str:
+    """Return ``name`` if it is a plain (schema-qualified) identifier; refuse everything else."""
+    if _IDENTIFIER.fullmatch(name) is None:
+        raise QuantmillError(f"{name!r} is no table or column name")
+    return name
+
+
+class WriterLock:
+    """An advisory lock on ``warehouse.lock`` that says who holds it."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        self._path = path
+        self._run_id = run_id
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
+            os.close(descriptor)
+            raise WarehouseBusyError(
+                f"{self._path}: another run is writing to this warehouse ({_describe(holder)}); "
+                "wait for it, or set QUANTMILL_HOME to a warehouse of your own"
+            ) from error
+        note = {"run": self._run_id, "pid": os.getpid(), "since": utc_now().isoformat(timespec="seconds")}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(note).encode(), 0)
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _describe(holder: str) -> str:
+    try:
+        note = json.loads(holder)
+        return f"run {note['run']}, process {note['pid']}, since {note['since']} UTC"
+    except (ValueError, KeyError, TypeError):
+        return "its holder has not said who it is"
+
+
+class Warehouse:
+    """The open warehouse of the one writing process.
+
+    Hold a ``WriterLock`` while one is open. Every thread works on a cursor of its own.
+    """
+
+    def __init__(self, path: Path, engine: EngineConfig | None = None, *, read_only: bool = False) -> None:
+        engine = engine or EngineConfig()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._local = threading.local()
+        try:
+            self._root = duckdb.connect(str(path), read_only=read_only, config=connection_config(engine))
+        except duckdb.Error as error:
+            raise QuantmillError(
+                f"{path}: cannot be opened as a warehouse ({str(error).splitlines()[0]}). Everything in it can be "
+                "rebuilt from the landing directory: move the file away and run again"
+            ) from error
+        if not read_only:
+            self.create_contracts()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._root.close()
+
+    @property
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """The calling thread's cursor."""
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
+        if cursor is None:
+            cursor = self._root.cursor()
+            self._local.cursor = cursor
+        return cursor
+
+    def new_cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a further cursor (for SQLAlchemy's ``creator=``)."""
+        return self._root.cursor()
+
+    def create_contracts(self) -> None:
+        """Create every schema and contract table that is not there yet."""
+        for schema in schemas.SCHEMAS:
+            self.cursor.execute(f"create schema if not exists {schema}")
+        for table in schemas.CONTRACTS:
+            self.cursor.execute(table.ddl)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the block did on this thread's cursor, or roll all of it back; inner blocks join the outer."""
+        if getattr(self._local, "in_transaction", False):
+            yield
+            return
+        self.cursor.begin()
+        self._local.in_transaction = True
+        try:
+            yield
+        except BaseException:
+            self.cursor.rollback()
+            raise
+        else:
+            self.cursor.commit()
+        finally:
+            self._local.in_transaction = False
+
+    def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> None:
+        """Run one statement; values are bound, never pasted."""
+        self.cursor.execute(sql, parameters)
+
+    def read(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
+        """Return a query's rows as a polars frame."""
+        return self.cursor.execute(sql, parameters).pl()
+
+    def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> Any:
+        """Return the first column of the first row, None where there is no row."""
+        row = self.cursor.execute(sql, parameters).fetchone()
+        return None if row is None else row[0]
+
+    def has_table(self, name: str) -> bool:
+        """Whether ``schema.table`` exists (as table or view)."""
+        schema, table = _checked(name).split(".")
+        sql = "select count(*) from information_schema.tables where table_schema = ? and table_name = ?"
+        return bool(self.value(sql, [schema, table]))
+
+    def columns(self, name: str) -> dict[str, str]:
+        """Return column → DuckDB type of ``schema.table``, in order."""
+        schema, table = _checked(name).split(".")
+        sql = (
+            "select column_name, data_type from information_schema.columns "
+            "where table_schema = ? and table_name = ? order by ordinal_position"
+        )
+        return dict(self.cursor.execute(sql, [schema, table]).fetchall())
+
+    def append(self, table: schemas.Table, frame: pl.DataFrame) -> int:
+        """Insert ``frame`` (columns by name, missing ones NULL) and return the number of rows."""
+        unknown = [name for name in frame.columns if name not in table.columns]
+        if unknown:
+            raise QuantmillError(f"{table.name} has no column {unknown[0]!r}")
+        if frame.is_empty():
+            return 0
+        names = ", ".join(f'"{name}"' for name in frame.columns)
+        self.cursor.register("incoming", frame)
+        try:
+            self.execute(f"insert into {table.name} ({names}) select {names} from incoming")
+        finally:
+            self.cursor.unregister("incoming")
+        return len(frame)
+
+    def upsert(self, table: schemas.Table, frame: pl.DataFrame) -> int:
+        """Insert ``frame``, replacing the rows that have the same key; return the number of rows."""
+        with self.transaction():
+            self.cursor.register("incoming_keys", frame.select(table.key))
+            same = " and ".join(f'"{table.name.split(".")[1]}"."{c}" is not distinct from k."{c}"' for c in table.key)
+            self.execute(f"delete from {table.name} using incoming_keys k where {same}")
+            self.cursor.unregister("incoming_keys")
+            return self.append(table, frame)
+
+    def replace_where(self, table: schemas.Table, where: dict[str, Any], frame: pl.DataFrame) -> int:
+        """Replace, in one transaction, the rows whose columns equal ``where`` by ``frame``."""
+        condition = " and ".join(f'"{_checked(column)}" = ?' for column in where)
+        with self.transaction():
+            self.execute(f"delete from {table.name} where {condition}", list(where.values()))
+            return self.append(table, frame)
+
+    def publish(self, target: Path) -> None:
+        """Copy the warehouse to ``target`` so that readers see the old file or the new one, never a mixture."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = target.with_name(f".{target.name}.building")
+        for leftover in (building, building.with_name(building.name + ".wal")):
+            leftover.unlink(missing_ok=True)
+        database = self.value("select current_database()")
+        quoted = str(building).replace("'", "''")
+        self.execute(f"attach '{quoted}' as publishing")
+        try:
+            self.execute(f'copy from database "{database}" to publishing')
+        finally:
+            self.execute("detach publishing")
+        with building.open("rb") as handle:
+            os.fsync(handle.fileno())
+        building.replace(target)
+        fsync_directory(target.parent)
+
+
+def connection_config(engine: EngineConfig) -> dict[str, Any]:
+    """Return the one configuration with which every client of this process opens the database."""
+    return {
+        "threads": engine.threads or os.cpu_count() or 1,
+        "memory_limit": engine.memory_limit,
+        "autoinstall_known_extensions": False,
+    }
+
+
+def fsync_directory(path: Path) -> None:
+    """Make a rename in ``path`` durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
