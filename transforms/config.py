@@ -59,11 +59,13 @@ class SourceConfig:
         start: First session to fetch (ISO date), None for the earliest.
         end: Last session to fetch (ISO date), None for the latest.
         calendar: exchange_calendars name of the sessions, ``XNYS`` or ``24/7``.
+        benchmark: The symbol of this source to measure results against, None if it has none.
     """
 
     implementation: ClassVar[str] = ""
 
     name: str = "???"
+    benchmark: str | None = None
     timeframe: str = "1d"
     symbols: list[str] = field(default_factory=list)
     start: str | None = None
@@ -178,16 +180,16 @@ class UniverseConfig:
 
     Attributes:
         symbols: The members; empty means every symbol of the source but the benchmark.
-        benchmark: The symbol results are measured against; never traded.
+        benchmark: The symbol results are measured against; never traded. None: no comparison.
     """
 
     name: str = "???"
     symbols: list[str] = field(default_factory=list)
-    benchmark: str = "???"
+    benchmark: str | None = None
 
     def __post_init__(self) -> None:
         require_symbols(self.symbols, "universe.symbols")
-        if self.benchmark != "???":
+        if self.benchmark is not None:
             require_symbols([self.benchmark], "universe.benchmark")
         require(self.benchmark not in self.symbols, "universe.benchmark", "no member of universe.symbols", self.benchmark)
 

@@ -1,0 +1,236 @@
+"""The run's config: the dataclasses that stand beside their consumers, composed into one tree.
+
+Hydra composes YAML over these schemas, so an unknown key or a wrong type is refused at composition;
+``to_run_config`` validates the result once more (a ``+key`` override slips past Hydra's check) and returns
+plain dataclasses, whose ``__post_init__`` checks the ranges. From there on nothing sees an OmegaConf node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from execution.config import (
+    BrokerConfig,
+    CostsConfig,
+    PortfolioConfig,
+    RiskConfig,
+    SimulatedBrokerConfig,
+    StrategyConfig,
+)
+from expectations.config import GateConfig
+from ml.config import LogisticConfig, ModelConfig, SplitConfig, XgboostConfig
+from transforms.config import (
+    CsvSourceConfig,
+    EngineConfig,
+    FeaturesConfig,
+    LabelsConfig,
+    ParquetSourceConfig,
+    SampleSourceConfig,
+    SourceConfig,
+    SyntheticSourceConfig,
+    UniverseConfig,
+    require,
+    require_choice,
+    require_date,
+)
+from transforms.errors import ConfigError, nearest
+from transforms.paths import PROJECT
+
+CONF = PROJECT / "conf"
+FLOWS = ("research", "ingest", "build", "train", "backtest", "trade")
+
+
+@dataclass
+class FlowConfig:
+    """What is carried out.
+
+    Attributes:
+        name: The flow; a file in ``flows/``.
+        session: Trade: the session to decide at its close (ISO date); None for the newest.
+        start: Trade: with ``end``, replay every session from start to end through the broker.
+        end: Trade: see ``start``.
+    """
+
+    name: str = MISSING
+    session: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name != MISSING:
+            require_choice(self.name, FLOWS, "flow")
+        require_date(self.session, "flow.session")
+        require_date(self.start, "flow.start")
+        require_date(self.end, "flow.end")
+        require((self.start is None) == (self.end is None), "flow.start and flow.end", "given together", (self.start, self.end))
+        require(self.session is None or self.start is None, "flow.session", "null with flow.start", self.session)
+
+
+@dataclass
+class AlertsConfig:
+    """What is worth telling.
+
+    Attributes:
+        minimum: Least severity that is recorded: info, warning or error.
+    """
+
+    name: str = MISSING
+    minimum: str = "warning"
+
+    def __post_init__(self) -> None:
+        require_choice(self.minimum, ("info", "warning", "error"), "alerts.minimum")
+
+
+@dataclass
+class RunConfig:
+    """Everything that decides a run's result (and ``engine``, which must not)."""
+
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    source: SourceConfig = field(default_factory=SourceConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
+    universe: UniverseConfig = field(default_factory=UniverseConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    strategy: StrategyConfig = field(default_factory=StrategyConfig)
+    portfolio: PortfolioConfig = field(default_factory=PortfolioConfig)
+    costs: CostsConfig = field(default_factory=CostsConfig)
+    risk: RiskConfig = field(default_factory=RiskConfig)
+    broker: BrokerConfig = field(default_factory=BrokerConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    as_of: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.as_of is not None:
+            try:
+                moment = datetime.fromisoformat(self.as_of)
+            except ValueError as error:
+                raise ConfigError(f"as_of must be a UTC moment like 2024-12-31T23:59:59, was {self.as_of!r}") from error
+            require(moment.tzinfo is None, "as_of", "UTC without a zone suffix", self.as_of)
+
+
+# group → name of the schema → class. The names are what conf/<group>/*.yaml lists under defaults.
+SCHEMAS: dict[str, dict[str, type]] = {
+    "flow": {"flow": FlowConfig},
+    "source": {
+        "sample": SampleSourceConfig,
+        "parquet": ParquetSourceConfig,
+        "csv": CsvSourceConfig,
+        "synthetic": SyntheticSourceConfig,
+    },
+    "gate": {"gate": GateConfig},
+    "universe": {"universe": UniverseConfig},
+    "features": {"features": FeaturesConfig},
+    "labels": {"labels": LabelsConfig},
+    "split": {"split": SplitConfig},
+    "model": {"xgboost": XgboostConfig, "logistic": LogisticConfig},
+    "strategy": {"strategy": StrategyConfig},
+    "portfolio": {"portfolio": PortfolioConfig},
+    "costs": {"costs": CostsConfig},
+    "risk": {"risk": RiskConfig},
+    "broker": {"simulated": SimulatedBrokerConfig},
+    "alerts": {"alerts": AlertsConfig},
+    "engine": {"engine": EngineConfig},
+}
+
+
+def register() -> None:
+    """Make the schemas known to Hydra."""
+    store = ConfigStore.instance()
+    store.store(group="schema", name="run", node=RunConfig)
+    for group, classes in SCHEMAS.items():
+        for name, node in classes.items():
+            store.store(group=f"schema/{group}", name=name, node=node)
+
+
+def choices() -> str:
+    """Return the groups and their choices as text for ``--help``, the default marked by ``*``."""
+    import yaml
+
+    table = yaml.safe_load((CONF / "config.yaml").read_text())["defaults"]
+    lines = []
+    for entry in table:
+        (group, default), *_ = entry.items() if isinstance(entry, dict) else [(None, None)]
+        if group not in SCHEMAS and group != "experiment":
+            continue
+        names = [path.stem for path in sorted((CONF / group).glob("*.yaml"))]
+        shown = ", ".join(f"*{name}" if name == default else name for name in names)
+        lines.append(f"  {group:<10} {shown}")
+    return "\n".join(lines)
+
+
+def to_run_config(composed: DictConfig) -> RunConfig:
+    """Validate a composed config against the schemas and return it as dataclasses.
+
+    Raises:
+        ConfigError: An unknown key, a wrong type, a missing or an out-of-range value.
+    """
+    known = {item.name for item in fields(RunConfig)}
+    for key in composed:
+        if key not in known:
+            raise unknown_key(str(key))
+    values: dict[str, Any] = {}
+    for item in fields(RunConfig):
+        node = composed[item.name]
+        if not isinstance(node, DictConfig):
+            values[item.name] = node
+            continue
+        schema = OmegaConf.structured(_schema_of(item.name, node))
+        try:
+            # A fresh schema refuses what was forced in with "+"; interpolations are resolved beforehand.
+            merged = OmegaConf.merge(schema, OmegaConf.create(OmegaConf.to_container(node, resolve=True)))
+            values[item.name] = OmegaConf.to_object(merged)
+        except OmegaConfBaseException as error:
+            raise _translated(item.name, error) from error
+    return RunConfig(**values)
+
+
+def _schema_of(group: str, node: DictConfig) -> type:
+    kind = OmegaConf.get_type(node)
+    if isinstance(kind, type) and is_dataclass(kind):
+        return kind
+    raise ConfigError(f"{group} must be one of {', '.join(SCHEMAS[group])}: write {group}=<choice> (conf/{group}/)")
+
+
+def _translated(group: str, error: OmegaConfBaseException) -> ConfigError:
+    key = getattr(error, "full_key", None) or getattr(error, "key", None)
+    full = f"{group}.{key}" if key else group
+    if "not in" in str(error) and key:
+        return unknown_key(full)
+    if "issing mandatory value" in str(error):
+        return ConfigError(f"{full} has no value: give one with {full}=…  (conf/{group}/)")
+    first = str(error).splitlines()[0]
+    return ConfigError(f"{full}: {first}  (conf/{group}/)")
+
+
+def all_keys() -> dict[str, str]:
+    """Return every key a run may set → the file or folder of ``conf/`` where it stands."""
+    keys = {"as_of": "conf/config.yaml"}
+    for group, classes in SCHEMAS.items():
+        keys[group] = f"conf/{group}/"
+        for node in classes.values():
+            keys.update({f"{group}.{item.name}": f"conf/{group}/" for item in fields(node)})
+    return keys
+
+
+def unknown_key(key: str) -> ConfigError:
+    """Return the error for a key that no schema has, with the nearest valid ones and the file."""
+    keys = all_keys()
+    group = key.split(".", maxsplit=1)[0]
+    same = [name for name in keys if name.startswith(f"{group}.")]
+    place = f"conf/{group}/" if group in SCHEMAS else "conf/config.yaml"
+    return ConfigError(f"{key}: no such key in {place}.{nearest(key, same or keys)}")
+
+
+def choices_of(group: str) -> list[str]:
+    """Return the choices of a group: the YAML files in its folder."""
+    return sorted(path.stem for path in Path(CONF / group).glob("*.yaml"))

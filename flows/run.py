@@ -1,0 +1,2 @@
+def carry_out(c):
+    print(c)

@@ -1,0 +1,3 @@
+"""placeholder"""
+from hydra.experimental.callback import Callback
+class SweepSummary(Callback): ...
