@@ -1,0 +1,275 @@
+"""Bars and scores as matrices: what the simulator loops over and a trading session looks at.
+
+Rows are bars (T), columns the universe's members sorted by name (N). Prices are raw USD on the split basis of
+their own session; NaN where a symbol has no bar.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from execution.config import StrategyConfig
+from execution.types import Floats, Scores, Snapshot
+from transforms.errors import QuantmillError, nearest
+from transforms.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The bars of a universe.
+
+    Attributes:
+        symbols: Members, sorted, (N,).
+        bar_at: Start of each bar, UTC, ascending, (T,).
+        session_date: The exchange's date of each bar, (T,).
+        open, close, volume: (T, N); NaN where a symbol has no bar.
+        split_ratio: New shares per old, taking effect before the bar's open, (T, N); 1 if none.
+        dividend: Cash per share with this ex-date, on the bar's basis, (T, N); 0 if none.
+        benchmark: Total-return close of the benchmark, carried over bars it lacks, (T,); NaN before its
+            first.
+    """
+
+    symbols: tuple[str, ...]
+    bar_at: tuple[datetime, ...]
+    session_date: tuple[date, ...]
+    open: Floats
+    close: Floats
+    volume: Floats
+    split_ratio: Floats
+    dividend: Floats
+    benchmark: Floats
+
+    def __len__(self) -> int:
+        return len(self.bar_at)
+
+    @cached_property
+    def _last_bar(self) -> NDArray[np.int64]:
+        """Row of each symbol's last bar up to now, (T, N); -1 before its first."""
+        rows = np.arange(len(self), dtype=np.int64)[:, None]
+        return np.maximum.accumulate(np.where(np.isfinite(self.close), rows, -1), axis=0)
+
+    @cached_property
+    def _shares(self) -> Floats:
+        """Shares that one share of the first bar has become, (T, N)."""
+        shares: Floats = np.multiply.accumulate(self.split_ratio, axis=0)
+        return shares
+
+    def _close_of(self, bar: NDArray[np.int64]) -> Floats:
+        """Close of row ``bar`` on the basis of the row asked from, (T, N); NaN where ``bar`` is -1."""
+        row = np.maximum(bar, 0)
+        price = np.take_along_axis(self.close, row, axis=0)
+        price *= np.take_along_axis(self._shares, row, axis=0) / self._shares
+        price[bar < 0] = np.nan
+        return price
+
+    @cached_property
+    def last_close(self) -> Floats:
+        """The last close up to now on today's split basis, (T, N)."""
+        return self._close_of(self._last_bar)
+
+    @cached_property
+    def previous_close(self) -> Floats:
+        """The close before the one in ``last_close``, on today's split basis, (T, N)."""
+        last = self._last_bar
+        one_before = np.full_like(last, -1)
+        one_before[1:] = last[:-1]  # the last bar as seen from the row before
+        return self._close_of(
+            np.where(last < 0, -1, np.take_along_axis(one_before, np.maximum(last, 0), axis=0))
+        )
+
+    @cached_property
+    def sessions_since_bar(self) -> Floats:
+        """Sessions since each symbol's last bar, (T, N): 0 where this bar exists, NaN before the first."""
+        dates = np.array(self.session_date, dtype="datetime64[D]")
+        session = np.concatenate([[0], np.cumsum(dates[1:] != dates[:-1])]) if len(dates) else np.zeros(0)
+        since = (session[:, None] - session[np.maximum(self._last_bar, 0)]).astype(np.float64)
+        since[self._last_bar < 0] = np.nan
+        return since
+
+    @cached_property
+    def has_action(self) -> NDArray[np.bool_]:
+        """Whether any symbol has a split or dividend at the bar, (T,)."""
+        acts: NDArray[np.bool_] = np.any((self.split_ratio != 1) | (self.dividend != 0), axis=1)
+        return acts
+
+    def snapshot(self, t: int) -> Snapshot:
+        """Return what is known at the close of bar ``t``; its arrays are views of the panel's."""
+        return Snapshot(
+            symbols=self.symbols,
+            bar_at=self.bar_at[t],
+            session_date=self.session_date[t],
+            open=self.open[t],
+            close=self.close[t],
+            volume=self.volume[t],
+            last_close=self.last_close[t],
+            previous_close=self.previous_close[t],
+            sessions_since_bar=self.sessions_since_bar[t],
+            split_ratio=self.split_ratio[t],
+            dividend=self.dividend[t],
+        )
+
+    def previous_session(self, t: int) -> date | None:
+        """Return the session of the bar before ``t`` for ``is_rebalance``; None before the first."""
+        return self.session_date[t - 1] if t > 0 else None
+
+
+@dataclass(frozen=True)
+class ScorePanel:
+    """Scores of one strategy on a panel's bars and symbols; NaN where a symbol has none.
+
+    Attributes:
+        score, confidence, volatility: (T, N); see ``Scores``.
+    """
+
+    strategy: str
+    score: Floats
+    confidence: Floats
+    volatility: Floats
+
+    @cached_property
+    def has_score(self) -> NDArray[np.bool_]:
+        """Whether any symbol has a score at the bar, (T,)."""
+        scored: NDArray[np.bool_] = np.any(~np.isnan(self.score), axis=1)
+        return scored
+
+    def at(self, t: int) -> Scores:
+        """Return the scores of bar ``t``."""
+        return Scores(self.strategy, self.score[t], self.confidence[t], self.volatility[t])
+
+
+def load_panel(warehouse: Warehouse, *, start: date | None = None, end: date | None = None) -> Panel:
+    """Load the universe's members from ``marts.bars``.
+
+    Args:
+        start: First session, None for the first there is. The first bars of a panel have no previous close
+            to be checked against, so give those who decide on them some bars before.
+        end: Last session, None for the newest.
+
+    Raises:
+        QuantmillError: If there is no bar of a member in that range, or bars of several timeframes.
+    """
+    window, bounds = _window(start, end)
+    frames = warehouse.read(f"select distinct timeframe from marts.bars where {window} order by 1", bounds)
+    if len(frames) > 1:
+        names = ", ".join(frames["timeframe"].to_list())
+        raise QuantmillError(
+            f"marts.bars holds several timeframes ({names}); build the marts for one of them"
+        )
+    bars = warehouse.read(
+        "select symbol, bar_at, session_date, open, close, volume, split_ratio, dividend "
+        f"from marts.bars where is_member and {window}",
+        bounds,
+    )
+    if bars.is_empty():
+        raise QuantmillError(
+            f"marts.bars has no bar of a member of the universe from {start or 'its start'} to "
+            f"{end or 'its end'}; check universe.symbols and the dates, or ingest more"
+        )
+    grid = bars.select("bar_at", "session_date").unique("bar_at").sort("bar_at")
+    symbols = sorted(bars["symbol"].unique().to_list())
+    rows, columns = _places(bars, grid["bar_at"], symbols)
+    shape = (len(grid), len(symbols))
+
+    def matrix(column: str, default: float) -> Floats:
+        values = np.full(shape, default)
+        values[rows, columns] = bars[column].cast(pl.Float64).fill_null(default).to_numpy()
+        return values
+
+    return Panel(
+        symbols=tuple(symbols),
+        bar_at=tuple(grid["bar_at"].to_list()),
+        session_date=tuple(grid["session_date"].to_list()),
+        open=matrix("open", np.nan),
+        close=matrix("close", np.nan),
+        volume=matrix("volume", np.nan),
+        split_ratio=matrix("split_ratio", 1.0),
+        dividend=matrix("dividend", 0.0),
+        benchmark=_benchmark(warehouse, grid),
+    )
+
+
+def _benchmark(warehouse: Warehouse, grid: pl.DataFrame) -> Floats:
+    """Return the benchmark's total-return close at each bar, the newest up to then, (T,)."""
+    closes = warehouse.read(
+        "select bar_at, adj_close from marts.bars where is_benchmark and bar_at <= ? order by bar_at",
+        [grid["bar_at"][-1]],
+    )
+    joined = grid.select("bar_at").join_asof(closes, on="bar_at")
+    return joined["adj_close"].cast(pl.Float64).fill_null(np.nan).to_numpy().copy()
+
+
+def load_scores(
+    warehouse: Warehouse, panel: Panel, *, strategy: StrategyConfig, model_id: str | None
+) -> ScorePanel:
+    """Load the scores of a strategy onto a panel's bars; what lies outside the panel is left out.
+
+    They come from ``ml.predictions`` of ``model_id``, or from ``marts.signals`` of the strategy's name, as
+    ``strategy.scores`` says; the volatilities from ``marts.features.volatility_20``.
+
+    Raises:
+        QuantmillError: If there is none (the message lists what there is), or predictions are asked for
+            without a ``model_id``.
+    """
+    if strategy.scores == "predictions":
+        if model_id is None:
+            raise QuantmillError(
+                f"strategy {strategy.name} trades a model's predictions: train a model first"
+            )
+        table, column, wanted = "ml.predictions", "model_id", model_id
+    else:
+        table, column, wanted = "marts.signals", "strategy", strategy.name
+    bounds = [wanted, panel.bar_at[0], panel.bar_at[-1]]
+    scores = warehouse.read(
+        f"select symbol, bar_at, score, confidence from {table} "
+        f"where {column} = ? and bar_at between ? and ?",
+        bounds,
+    )
+    if scores.is_empty():
+        known = warehouse.read(f"select distinct {column} as name from {table} order by 1")["name"].to_list()
+        raise QuantmillError(
+            f"{table} has no score where {column} = {wanted!r} between {panel.session_date[0]} and "
+            f"{panel.session_date[-1]}.{nearest(wanted, known)}"
+        )
+    volatility = warehouse.read(
+        "select symbol, bar_at, volatility_20 from marts.features where bar_at between ? and ?", bounds[1:]
+    )
+    score, confidence = _scatter(panel, scores, ("score", "confidence"))
+    (annual,) = _scatter(panel, volatility, ("volatility_20",))
+    return ScorePanel(strategy.name, score, confidence, annual)
+
+
+def _scatter(panel: Panel, frame: pl.DataFrame, columns: tuple[str, ...]) -> list[Floats]:
+    """Return one (T, N) matrix per column, NaN where the frame has no row."""
+    inside = frame.filter(
+        pl.col("symbol").is_in(list(panel.symbols)) & pl.col("bar_at").is_in(list(panel.bar_at))
+    )
+    grid = pl.Series("bar_at", list(panel.bar_at), dtype=frame["bar_at"].dtype)
+    rows, places = _places(inside, grid, list(panel.symbols))
+    matrices = []
+    for column in columns:
+        values = np.full((len(panel), len(panel.symbols)), np.nan)
+        values[rows, places] = inside[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        matrices.append(values)
+    return matrices
+
+
+def _places(
+    frame: pl.DataFrame, grid: pl.Series, symbols: list[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each row's bar and symbol as positions in ``grid`` and ``symbols``, which are sorted."""
+    rows = np.searchsorted(grid.to_physical().to_numpy(), frame["bar_at"].to_physical().to_numpy())
+    columns = frame["symbol"].cast(pl.Enum(symbols)).to_physical().to_numpy().astype(np.int64)
+    return rows.astype(np.int64), columns
+
+
+def _window(start: date | None, end: date | None) -> tuple[str, list[date]]:
+    """Return a condition on ``session_date`` and the values bound in it."""
+    parts = [("session_date >= ?", start), ("session_date <= ?", end)]
+    given = [(condition, day) for condition, day in parts if day is not None]
+    return " and ".join(["true", *(condition for condition, _ in given)]), [day for _, day in given]
