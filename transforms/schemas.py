@@ -16,8 +16,8 @@ class Table:
     Attributes:
         name: ``schema.table``.
         grain: One sentence that says what a row is.
-        key: Columns that are unique together. Kept by ``Warehouse.upsert`` and ``replace_where`` and tested by
-            the gates; not an index, which would cost more memory than the table.
+        key: Columns that are unique together. Kept by ``Warehouse.upsert`` and ``replace_where`` and tested
+            by the gates; not an index, which would cost more memory than the table.
         columns: Column → DuckDB type, in order.
     """
 
@@ -188,7 +188,7 @@ TARGETS = Table(
 
 RISK_DECISIONS = Table(
     "execution.risk_decisions",
-    "One row per book, decision bar, symbol ('*' for the whole book) and rule that changed or refused something.",
+    "One row per book, decision bar, symbol ('*': the whole book) and rule that changed or refused something.",
     ("book", "bar_at", "symbol", "rule"),
     {
         "book": "VARCHAR",
@@ -341,7 +341,7 @@ STAGES = Table(
 CHECKPOINTS = Table(
     "ops.checkpoints",
     "One row per source, kind, timeframe, symbol and batch: how far an ingest has come.",
-    ("batch_id", "symbol"),
+    ("batch_id", "kind", "symbol"),
     {
         "source": "VARCHAR",
         "kind": "VARCHAR",  # bars | corporate_actions
@@ -351,7 +351,7 @@ CHECKPOINTS = Table(
         "range_end": "DATE",
         "batch_id": "VARCHAR",
         "rows": "BIGINT",
-        "last_bar_at": "TIMESTAMP",
+        "last_bar_at": "TIMESTAMP",  # of corporate actions: midnight of the last ex-date
         "updated_at": "TIMESTAMP",
     },
 )
@@ -359,16 +359,17 @@ CHECKPOINTS = Table(
 LANDED_PAGES = Table(
     "ops.landed_pages",
     "One row per landed page that has been appended to raw; written in the same transaction.",
-    ("batch_id", "page"),
+    ("batch_id", "kind", "page"),
     {
         "batch_id": "VARCHAR",
+        "kind": "VARCHAR",  # bars | corporate_actions
         "page": "INTEGER",
         "source": "VARCHAR",
-        "kind": "VARCHAR",
+        "timeframe": "VARCHAR",
         "path": "VARCHAR",  # relative to the landing directory
         "sha256": "VARCHAR",
         "rows": "BIGINT",
-        "appended": "BIGINT",  # rows that were new
+        "appended": "BIGINT",  # rows that were new to raw
         "known_at": "TIMESTAMP",
     },
 )

@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,6 @@ import polars as pl
 from transforms import schemas
 from transforms.config import EngineConfig
 from transforms.errors import QuantmillError, WarehouseBusyError
-from transforms.paths import Home
 
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 
@@ -67,7 +66,9 @@ class WriterLock:
         self._descriptor = descriptor
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
@@ -95,18 +96,20 @@ class Warehouse:
         self._local = threading.local()
         try:
             self._root = duckdb.connect(str(path), read_only=read_only, config=connection_config(engine))
+            if not read_only:
+                self.create_contracts()
         except duckdb.Error as error:
             raise QuantmillError(
-                f"{path}: cannot be opened as a warehouse ({str(error).splitlines()[0]}). Everything in it can be "
+                f"{path}: cannot be opened as a warehouse ({_first_line(error)}). Everything in it can be "
                 "rebuilt from the landing directory: move the file away and run again"
             ) from error
-        if not read_only:
-            self.create_contracts()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -134,7 +137,10 @@ class Warehouse:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit what the block did on this thread's cursor, or roll all of it back; inner blocks join the outer."""
+        """Commit what the block did on this thread's cursor, or roll all of it back.
+
+        A block within a block joins the outer one.
+        """
         if getattr(self._local, "in_transaction", False):
             yield
             return
@@ -143,25 +149,42 @@ class Warehouse:
         try:
             yield
         except BaseException:
-            self.cursor.rollback()
+            with suppress(duckdb.Error):  # a database that gave up cannot roll back; nothing was committed
+                self.cursor.rollback()
             raise
         else:
-            self.cursor.commit()
+            with self._file_named():
+                self.cursor.commit()
         finally:
             self._local.in_transaction = False
 
     def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> None:
         """Run one statement; values are bound, never pasted."""
-        self.cursor.execute(sql, parameters)
+        with self._file_named():
+            self.cursor.execute(sql, parameters)
 
     def read(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
         """Return a query's rows as a polars frame."""
-        return self.cursor.execute(sql, parameters).pl()
+        with self._file_named():
+            return self.cursor.execute(sql, parameters).pl()
 
     def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> Any:
         """Return the first column of the first row, None where there is no row."""
-        row = self.cursor.execute(sql, parameters).fetchone()
+        with self._file_named():
+            row = self.cursor.execute(sql, parameters).fetchone()
         return None if row is None else row[0]
+
+    @contextmanager
+    def _file_named(self) -> Iterator[None]:
+        """Turn a failure of the file itself (a damaged block, a full disk) into one clear line."""
+        try:
+            yield
+        except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException) as error:
+            raise QuantmillError(
+                f"{self.path}: the file cannot be read or written ({_first_line(error)}). If the disk is "
+                "full, free some space; if the file is damaged, move it away and run again, and it is rebuilt from "
+                "the landing directory"
+            ) from error
 
     def has_table(self, name: str) -> bool:
         """Whether ``schema.table`` exists (as table or view)."""
@@ -194,23 +217,40 @@ class Warehouse:
         return len(frame)
 
     def upsert(self, table: schemas.Table, frame: pl.DataFrame) -> int:
-        """Insert ``frame``, replacing the rows that have the same key; return the number of rows."""
+        """Insert ``frame``, replacing the rows that have the same key; return the number of rows.
+
+        Raises:
+            QuantmillError: Two rows of ``frame`` have the same key, it lacks a column of the key, or it has a
+                column that the table has not.
+        """
+        missing = [name for name in table.key if name not in frame.columns]
+        if missing:
+            raise QuantmillError(f"{table.name}: the key column {missing[0]!r} is missing from the rows")
+        _require_unique(table, frame)
+        target = table.name.split(".")[1]
+        same = " and ".join(f'"{target}"."{name}" is not distinct from k."{name}"' for name in table.key)
         with self.transaction():
             self.cursor.register("incoming_keys", frame.select(table.key))
-            same = " and ".join(f'"{table.name.split(".")[1]}"."{c}" is not distinct from k."{c}"' for c in table.key)
-            self.execute(f"delete from {table.name} using incoming_keys k where {same}")
-            self.cursor.unregister("incoming_keys")
+            try:
+                self.execute(f"delete from {table.name} using incoming_keys k where {same}")
+            finally:
+                self.cursor.unregister("incoming_keys")
             return self.append(table, frame)
 
     def replace_where(self, table: schemas.Table, where: dict[str, Any], frame: pl.DataFrame) -> int:
-        """Replace, in one transaction, the rows whose columns equal ``where`` by ``frame``."""
-        condition = " and ".join(f'"{_checked(column)}" = ?' for column in where)
+        """Replace, in one transaction, the rows whose columns equal ``where`` (None: are NULL) by ``frame``.
+
+        Raises:
+            QuantmillError: Two rows of ``frame`` have the same key, or it has a column the table has not.
+        """
+        _require_unique(table, frame)
+        condition = " and ".join(f'"{_checked(column)}" is not distinct from ?' for column in where)
         with self.transaction():
             self.execute(f"delete from {table.name} where {condition}", list(where.values()))
             return self.append(table, frame)
 
     def publish(self, target: Path) -> None:
-        """Copy the warehouse to ``target`` so that readers see the old file or the new one, never a mixture."""
+        """Copy the warehouse to ``target``: readers see the old file or the new one, never a mixture."""
         target.parent.mkdir(parents=True, exist_ok=True)
         building = target.with_name(f".{target.name}.building")
         for leftover in (building, building.with_name(building.name + ".wal")):
@@ -226,6 +266,21 @@ class Warehouse:
             os.fsync(handle.fileno())
         building.replace(target)
         fsync_directory(target.parent)
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _require_unique(table: schemas.Table, frame: pl.DataFrame) -> None:
+    """Refuse a frame that would break the table's key by itself."""
+    keys = frame.select(name for name in table.key if name in frame.columns)
+    repeated = keys.filter(keys.is_duplicated()) if keys.width else keys
+    if not repeated.is_empty():
+        values = ", ".join(f"{name}={value!r}" for name, value in repeated.row(0, named=True).items())
+        raise QuantmillError(
+            f"{table.name}: {len(repeated)} rows share a key with another one, such as {values}"
+        )
 
 
 def connection_config(engine: EngineConfig) -> dict[str, Any]:
