@@ -74,6 +74,13 @@ class Ledger:
         )
         return None if row.is_empty() else StageRecord(fingerprint, json.loads(row.item(0, "output")))
 
+    def latest(self, stage: str) -> StageRecord | None:
+        """Return the record of the stage's last carrying out, whatever its fingerprint."""
+        row = self._warehouse.read(
+            "select fingerprint, output from ops.stages where stage = ? order by finished_at desc limit 1", [stage]
+        )
+        return None if row.is_empty() else StageRecord(row.item(0, "fingerprint"), json.loads(row.item(0, "output")))
+
     def invalidate(self, stage: str) -> None:
         """Say that a shared stage's tables are about to change: until it has ended, nothing there counts."""
         self._warehouse.execute("update ops.stages set is_current = false where stage = ? and is_current", [stage])

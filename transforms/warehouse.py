@@ -201,6 +201,20 @@ class Warehouse:
         )
         return dict(self.cursor.execute(sql, [schema, table]).fetchall())
 
+    def content_digest(self, name: str, *, leave_out: Sequence[str] = ()) -> str:
+        """Return a digest of a table's rows, whatever their order; the same for equal content and DuckDB version.
+
+        Args:
+            name: ``schema.table``.
+            leave_out: Columns that do not count, such as times and ids.
+        """
+        columns = [f'"{column}"' for column in self.columns(name) if column not in leave_out]
+        if not columns:
+            raise QuantmillError(f"{name}: no such table, or no column left to digest")
+        row = f"hash({', '.join(columns)})"
+        sql = f"select count(*), coalesce(bit_xor(h), 0), coalesce(sum(h::hugeint), 0) from (select {row} as h from {_checked(name)})"
+        return ":".join(str(value) for value in self.cursor.execute(sql).fetchone() or ())
+
     def append(self, table: schemas.Table, frame: pl.DataFrame) -> int:
         """Insert ``frame`` (columns by name, missing ones NULL) and return the number of rows."""
         unknown = [name for name in frame.columns if name not in table.columns]

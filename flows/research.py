@@ -1,0 +1,30 @@
+"""The main job: bars → gate → features → model → backtest → orders → report."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows import tasks
+from flows.run import current
+
+
+@flow(name="research", persist_result=False)
+def research(run_id: str) -> None:
+    """Carry out the whole research run.
+
+    A sweep explores: its jobs neither promote a model nor place orders. Nor does research ever send orders to
+    a broker that is not simulated; ``flow=trade`` does.
+    """
+    run = current()
+    tasks.ingest()
+    tasks.gate()
+    tasks.build()
+    if run.config.strategy.scores == "predictions":
+        tasks.train()
+    tasks.backtest()
+    if not run.is_sweep:
+        if "train" in run.outputs:
+            tasks.promote()
+        if run.config.broker.is_simulated:
+            tasks.trade()
+    tasks.report()

@@ -1,0 +1,378 @@
+"""The stages: for each, what decides its result, the pure function that does the work, and what to say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flows.run import Run, Stage
+from transforms.config import SourceConfig
+from transforms.errors import QuantmillError
+from transforms.versions import plain
+
+
+def _source_of(run: Run) -> SourceConfig:
+    return run.config.source
+
+
+# ---------------------------------------------------------------- ingest
+
+
+def _ingest_inputs(run: Run) -> Any:
+    from transforms.sources.base import open_source
+
+    return {"source": plain(_source_of(run)), "version": open_source(_source_of(run)).coverage().version}
+
+
+def _ingest(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from transforms.ingest import ingest
+
+    def show(done: str) -> None:
+        run.display.update("ingest", done)
+
+    result = ingest(run.warehouse, run.home, _source_of(run), on_page=lambda page: show(f"page {page}"))
+    return {
+        "appended": result.rows_appended,
+        "received": result.rows_received,
+        "symbols": len(result.symbols),
+        "first": str(result.first_session),
+        "last": str(result.last_session),
+        "data_version": result.data_version,
+    }
+
+
+INGEST = Stage(
+    "ingest",
+    code=("transforms",),
+    inputs=_ingest_inputs,
+    carry_out=_ingest,
+    detail=lambda out: f"{out['appended']:,} new rows, {out['symbols']} symbols, {out['first']} to {out['last']}",
+)
+
+
+def _data_version(run: Run) -> str:
+    """Return the version of the source's raw rows as they are now (another config may have added to them)."""
+    from transforms.ingest import data_version
+
+    source = _source_of(run)
+    return data_version(run.warehouse, source.name, source.timeframe)
+
+
+# ---------------------------------------------------------------- gate
+
+
+def _gate_inputs(run: Run) -> Any:
+    return {"data": _data_version(run), "source": plain(_source_of(run)), "gate": plain(run.config.gate)}
+
+
+def _gate(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from expectations.gate import check_bars
+
+    source = _source_of(run)
+    result = check_bars(
+        run.warehouse,
+        run.home,
+        source=source.name,
+        timeframe=source.timeframe,
+        calendar=source.calendar,
+        gate=run.config.gate,
+        run_id=run.run_id,
+    )
+    for warning in result.warnings:
+        run.alert("warning", warning)
+    return {
+        "expectations": len(result.outcomes),
+        "quarantined": result.quarantined_rows,
+        "warnings": len(result.warnings),
+        "data_docs": str(result.data_docs) if result.data_docs else None,
+    }
+
+
+GATE = Stage(
+    "gate",
+    code=("expectations", "transforms/schemas.py"),
+    inputs=_gate_inputs,
+    carry_out=_gate,
+    detail=lambda out: (
+        f"{out['expectations']} expectations, {out['quarantined']} rows in quarantine, {out['warnings']} warnings"
+    ),
+    shared=True,
+)
+
+# ---------------------------------------------------------------- build
+
+
+def build_vars(run: Run) -> dict[str, Any]:
+    """Return the dbt vars of a run: all that the SQL may depend on besides the raw tables."""
+    config = run.config
+    return {
+        "source": config.source.name,
+        "timeframe": config.source.timeframe,
+        "calendar": config.source.calendar,
+        "as_of": config.as_of,
+        "universe_symbols": config.universe.symbols,
+        "benchmark": config.universe.benchmark,
+        "periods_per_year": config.features.periods_per_year,
+        "label_horizon": config.labels.horizon,
+        "label_entry": config.labels.entry,
+        "label_dead_band": config.labels.dead_band,
+    }
+
+
+def _build_basis(run: Run) -> dict[str, Any]:
+    quarantine = run.warehouse.content_digest("quarantine.bars") + run.warehouse.content_digest(
+        "quarantine.corporate_actions"
+    )
+    return {"data": _data_version(run), "quarantine": quarantine, "vars": build_vars(run)}
+
+
+def _build(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from flows.dbt import build
+
+    basis = _build_basis(run)
+    last = run.ledger.latest("build")
+    # The same rows under the same vars: only changed SQL, and what depends on it, needs building.
+    only_code = last is not None and last.output["basis"] == basis
+    result = build(run.home, run.warehouse, basis["vars"], engine=run.config.engine, changed_only=only_code)
+    marts = ("bars", "features", "signals", "training_set")
+    return {
+        "basis": basis,
+        "models": len(result.models),
+        "tests": result.tests,
+        "digests": {mart: run.warehouse.content_digest(f"marts.{mart}") for mart in marts},
+    }
+
+
+BUILD = Stage(
+    "build",
+    code=("models_sql", "flows/dbt.py"),
+    inputs=_build_basis,
+    carry_out=_build,
+    detail=lambda out: f"{out['models']} models, {out['tests']} tests",
+    shared=True,
+)
+
+# ---------------------------------------------------------------- train
+
+
+def _train_inputs(run: Run) -> Any:
+    config = run.config
+    return {
+        "training_set": run.outputs["build"]["digests"]["training_set"],
+        "features": config.features.columns,
+        "labels": plain(config.labels),
+        "split": plain(config.split),
+        "model": plain(config.model),
+    }
+
+
+def _train(run: Run, fingerprint: str) -> dict[str, Any]:
+    from ml.training import train
+    from transforms.versions import code_version
+
+    config = run.config
+    result = train(
+        run.warehouse,
+        run.home,
+        model_id=fingerprint,
+        model=config.model,
+        split=config.split,
+        features=config.features,
+        labels=config.labels,
+        threads=config.engine.threads,
+        lineage={
+            "data_version": run.outputs["ingest"]["data_version"],
+            "code_version": code_version("ml", "models_sql", "transforms"),
+            "training_set": run.outputs["build"]["digests"]["training_set"],
+        },
+        on_fold=lambda done, total: run.display.update("train", f"fold {done} of {total}"),
+    )
+    return {"model_id": fingerprint, "folds": result.folds, "metrics": result.metrics}
+
+
+TRAIN = Stage(
+    "train",
+    code=("ml",),
+    inputs=_train_inputs,
+    carry_out=_train,
+    detail=lambda out: f"{out['folds']} folds, model {out['model_id']}",
+    intact=lambda run, out: (run.home.models / out["model_id"] / "manifest.json").exists(),
+)
+
+
+def _check_scores(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from expectations.gate import check_predictions
+
+    model_id = run.outputs["train"]["model_id"]
+    result = check_predictions(run.warehouse, model_id=model_id, run_id=run.run_id)
+    return {"expectations": len(result.outcomes)}
+
+
+CHECK_SCORES = Stage(
+    "check scores",
+    code=("expectations",),
+    inputs=lambda run: run.outputs["train"]["model_id"],
+    carry_out=_check_scores,
+    detail=lambda out: f"{out['expectations']} expectations",
+)
+
+# ---------------------------------------------------------------- backtest
+
+
+def _score_version(run: Run) -> str:
+    if run.config.strategy.scores == "predictions":
+        return str(run.outputs["train"]["model_id"])
+    return str(run.outputs["build"]["digests"]["signals"])
+
+
+def _decision_config(run: Run) -> dict[str, Any]:
+    config = run.config
+    return {name: plain(getattr(config, name)) for name in ("strategy", "portfolio", "costs", "risk")}
+
+
+def _backtest_inputs(run: Run) -> Any:
+    return {
+        "scores": _score_version(run),
+        "bars": run.outputs["build"]["digests"]["bars"],
+        "features": run.outputs["build"]["digests"]["features"],
+        "decisions": _decision_config(run),
+    }
+
+
+def _backtest(run: Run, fingerprint: str) -> dict[str, Any]:
+    from execution.backtest import run_backtest
+    from expectations.gate import check_targets
+
+    config = run.config
+    result = run_backtest(
+        run.warehouse,
+        book=f"backtest/{fingerprint}",
+        strategy=config.strategy,
+        model_id=run.outputs.get("train", {}).get("model_id"),
+        portfolio=config.portfolio,
+        risk=config.risk,
+        costs=config.costs,
+    )
+    check_targets(run.warehouse, book=result.book, risk=config.risk, run_id=run.run_id)
+    return {
+        "book": result.book,
+        "metrics": result.metrics,
+        "first_session": str(result.first_session),
+        "last_session": str(result.last_session),
+        "fills": result.fills,
+    }
+
+
+BACKTEST = Stage(
+    "backtest",
+    code=("execution", "expectations"),
+    inputs=_backtest_inputs,
+    carry_out=_backtest,
+    detail=lambda out: f"{out['fills']:,} fills, {out['first_session']} to {out['last_session']}",
+)
+
+# ---------------------------------------------------------------- trade
+
+
+def _promote(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from ml.registry import promote
+
+    model_id = run.outputs["train"]["model_id"]
+    promote(run.warehouse, run.home, model_id)
+    return {"model_id": model_id}
+
+
+PROMOTE = Stage("promote", code=(), inputs=None, carry_out=_promote, detail=lambda out: f"champion {out['model_id']}")
+
+
+def _score(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from ml.registry import champion
+    from ml.scoring import score_missing
+
+    model_id = champion(run.warehouse)
+    scored = score_missing(run.warehouse, run.home, model_id, threads=run.config.engine.threads)
+    from expectations.gate import check_predictions
+
+    check_predictions(run.warehouse, model_id=model_id, run_id=run.run_id)
+    return {"model_id": model_id, "scored": scored}
+
+
+SCORE = Stage(
+    "score",
+    code=(),
+    inputs=None,
+    carry_out=_score,
+    detail=lambda out: f"champion {out['model_id']}, {out['scored']} new predictions",
+)
+
+
+def _trade(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from datetime import date
+
+    from execution.trading import trade
+
+    config = run.config
+
+    def day(text: str | None) -> date | None:
+        return date.fromisoformat(text) if text else None
+
+    scored = run.outputs.get("score", run.outputs.get("train", {}))
+    result = trade(
+        run.warehouse,
+        run.home,
+        broker=config.broker,
+        strategy=config.strategy,
+        model_id=scored.get("model_id"),
+        portfolio=config.portfolio,
+        risk=config.risk,
+        costs=config.costs,
+        source=config.source.name,
+        session=day(config.flow.session),
+        start=day(config.flow.start),
+        end=day(config.flow.end),
+        run_id=run.run_id,
+    )
+    return {"book": result.book, "message": result.message, "orders": len(result.orders), "fills": result.fills}
+
+
+TRADE = Stage("trade", code=(), inputs=None, carry_out=_trade, detail=lambda out: str(out["message"]))
+
+# ---------------------------------------------------------------- report
+
+
+def _report_inputs(run: Run) -> Any:
+    trade = run.outputs.get("trade")
+    return {
+        "backtest": run.outputs["backtest"]["book"],
+        "config": plain(run.config),
+        "trade": trade and {"book": trade["book"], "orders": run.warehouse.content_digest("execution.orders")},
+        "gate": run.outputs["gate"],
+    }
+
+
+def _report(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from pathlib import Path
+
+    from reports.report import write_report
+
+    docs = run.outputs["gate"]["data_docs"]
+    path = write_report(
+        run.warehouse,
+        run.home,
+        run_id=run.run_id,
+        book=run.outputs["backtest"]["book"],
+        model_id=run.outputs.get("train", {}).get("model_id"),
+        trading_book=run.outputs.get("trade", {}).get("book"),
+        manifest=run.manifest(),
+        data_docs=Path(docs) if docs else None,
+    )
+    return {"path": str(path.relative_to(run.home.root))}
+
+
+REPORT = Stage(
+    "report",
+    code=("reports",),
+    inputs=_report_inputs,
+    carry_out=_report,
+    detail=lambda out: str(out["path"]),
+    intact=lambda run, out: (run.home.root / out["path"]).exists(),
+)
