@@ -1,0 +1,171 @@
+-- A table: the view's sorts would run again for each of the four models and all the tests that read it.
+{{ config(materialized='table') }}
+
+with
+
+bars as (
+
+    select * from {{ ref('stg_raw__bars') }}
+
+),
+
+actions as (
+
+    select * from {{ ref('stg_raw__corporate_actions') }}
+
+),
+
+session_openings as (
+
+    select
+        symbol,
+        session_date,
+        min(bar_at) as bar_at
+    from bars
+    where symbol in (select symbol from actions)
+    group by symbol, session_date
+
+),
+
+-- An action takes effect before the open of the symbol's first bar on or after its ex-date. What took effect
+-- on or before the very first bar changes nothing that we hold: factors are anchored there.
+effective_actions as (
+
+    select
+        actions.symbol,
+        session_openings.bar_at,
+        actions.ex_date,
+        actions.kind,
+        actions.value
+    from actions
+    asof inner join session_openings
+        on
+            actions.symbol = session_openings.symbol
+            and actions.ex_date <= session_openings.session_date
+    where
+        session_openings.bar_at
+        > (select min(first.bar_at) from session_openings as first where first.symbol = actions.symbol)
+
+),
+
+-- Cash per share is on the basis of its own ex-date; a split that follows before the next bar divides it.
+rebased_actions as (
+
+    select
+        *,
+        coalesce(
+            list_product(
+                list(value) filter (where kind = 'split') over (
+                    partition by symbol, bar_at
+                    order by ex_date
+                    groups between 1 following and unbounded following
+                )
+            ),
+            1
+        ) as later_split_ratio
+    from effective_actions
+
+),
+
+-- Lists in ex-date order are folded from the left: a product of doubles must not depend on threads.
+bar_actions as (
+
+    select
+        symbol,
+        bar_at,
+        coalesce(list_product(list(value order by ex_date) filter (where kind = 'split')), 1) as split_ratio,
+        coalesce(
+            list_sum(list(value / later_split_ratio order by ex_date) filter (where kind = 'dividend')), 0
+        ) as dividend
+    from rebased_actions
+    group by symbol, bar_at
+
+),
+
+previous_closes as (
+
+    select
+        symbol,
+        bar_at,
+        lag(close) over (partition by symbol order by bar_at) as previous_close
+    from bars
+    where symbol in (select symbol from actions)
+
+),
+
+-- What one share grows by when its dividend is reinvested at the previous close without the dividend, on this
+-- bar's split basis. A dividend of the whole price or more has no factor; a test stops the build on it.
+growth as (
+
+    select
+        bar_actions.*,
+        previous_close / split_ratio as previous_close_rebased,
+        split_ratio
+        * case
+            when previous_close_rebased > dividend
+                then previous_close_rebased / (previous_close_rebased - dividend)
+        end as growth_factor
+    from bar_actions
+    inner join previous_closes using (symbol, bar_at)
+
+),
+
+factors as (
+
+    select
+        symbol,
+        bar_at,
+        split_ratio,
+        dividend,
+        list_product(list(split_ratio) over so_far) as split_factor,
+        list_product(list(growth_factor) over so_far) as total_return_factor
+    from growth
+    window so_far as (
+        partition by symbol order by bar_at rows between unbounded preceding and current row
+    )
+
+),
+
+factored_bars as (
+
+    select
+        bars.*,
+        case when factors.bar_at = bars.bar_at then factors.split_ratio else 1 end as split_ratio,
+        case when factors.bar_at = bars.bar_at then factors.dividend else 0 end as dividend,
+        coalesce(factors.split_factor, 1) as split_factor,
+        coalesce(factors.total_return_factor, 1) as total_return_factor
+    from bars
+    asof left join factors
+        on
+            bars.symbol = factors.symbol
+            and bars.bar_at >= factors.bar_at
+
+),
+
+final as (
+
+    select
+        timeframe,
+        symbol,
+        bar_at,
+        session_date,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        split_ratio,
+        dividend,
+        split_factor,
+        total_return_factor,
+        open * total_return_factor as adj_open,
+        high * total_return_factor as adj_high,
+        low * total_return_factor as adj_low,
+        close * total_return_factor as adj_close,
+        volume / split_factor as adj_volume
+    from factored_bars
+
+)
+
+select * from final
+order by symbol, bar_at

@@ -1,0 +1,114 @@
+{#
+    The only way by which a config value enters SQL. Every var is checked for its type and range before it is
+    rendered as a literal; flows.dbt.BuildVars checks the same on the Python side. Never write var() in a model.
+
+    source, timeframe, calendar   what staging selects
+    as_of                         null, or an ISO timestamp (UTC): what was known at that moment
+    universe_symbols, benchmark   members (empty: all symbols of the source but the benchmark) and yardstick
+    periods_per_year              bars per year, for annualised volatility
+    label_horizon, label_entry, label_dead_band
+#}
+
+{# An SQL literal of a str, bool, number or list of these; anything else is refused. #}
+{% macro literal(value) -%}
+    {%- if value is boolean -%}
+        {{ 'true' if value else 'false' }}
+    {%- elif value is integer -%}
+        {{ value }}
+    {%- elif value is float -%}
+        {%- if not (value > -1e308 and value < 1e308) -%}
+            {{ exceptions.raise_compiler_error("literal() takes finite numbers, was " ~ value) }}
+        {%- endif -%}
+        cast({{ value }} as double)
+    {%- elif value is string -%}
+        '{{ value | replace("'", "''") }}'
+    {%- elif value is sequence and value is not mapping -%}
+        {%- set items = [] -%}
+        {%- for item in value %}{% do items.append(literal(item)) %}{% endfor -%}
+        [{{ items | join(', ') }}]
+    {%- else -%}
+        {{ exceptions.raise_compiler_error("literal() takes a string, number, bool or list, was " ~ value) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The one way in which a bad var is refused: names it, its rule and its value. #}
+{% macro refuse_var(name, rule, value) -%}
+    {{ exceptions.raise_compiler_error("var " ~ name ~ " must be " ~ rule ~ ", was " ~ (value | tojson)) }}
+{%- endmacro %}
+
+{# A name of a source or calendar, such as sample, XNYS or 24/7. #}
+{% macro var_name(name) -%}
+    {%- set value = var(name) -%}
+    {%- if value is not string or not modules.re.fullmatch('[A-Za-z0-9][A-Za-z0-9 ._/\-]{0,63}', value) -%}
+        {{ refuse_var(name, "a plain name", value) }}
+    {%- endif -%}
+    {{ literal(value) }}
+{%- endmacro %}
+
+{# One of the allowed strings, bare (for comparisons in Jinja). #}
+{% macro var_choice(name, allowed) -%}
+    {%- set value = var(name) -%}
+    {%- if value is not string or value not in allowed -%}
+        {{ refuse_var(name, "one of " ~ allowed | join(", "), value) }}
+    {%- endif -%}
+    {{ value }}
+{%- endmacro %}
+
+{% macro var_timeframe() -%}
+    {{ literal(var_choice('timeframe', ['1m', '5m', '15m', '30m', '1h', '1d'])) }}
+{%- endmacro %}
+
+{# A whole number within bounds, bare. #}
+{% macro var_integer(name, low, high) -%}
+    {%- set value = var(name) -%}
+    {%- if value is boolean or value is not integer or value < low or value > high -%}
+        {{ refuse_var(name, "a whole number in " ~ low ~ ".." ~ high, value) }}
+    {%- endif -%}
+    {{ value }}
+{%- endmacro %}
+
+{# A finite number in [low, high), as a double literal. #}
+{% macro var_number(name, low, high) -%}
+    {%- set value = var(name) -%}
+    {%- if value is boolean or value is not number or not (value >= low and value < high) -%}
+        {{ refuse_var(name, "a number in [" ~ low ~ ", " ~ high ~ ")", value) }}
+    {%- endif -%}
+    {{ literal(value | float) }}
+{%- endmacro %}
+
+{# Whether a value can be an instrument's symbol: the allow-list of transforms.config.is_symbol. #}
+{% macro check_symbol(name, value) -%}
+    {%- if value is not string or not modules.re.fullmatch('[A-Za-z0-9][A-Za-z0-9.\-_/=^]{0,31}', value) -%}
+        {{ refuse_var(name, "symbols of letters, digits and . - _ / = ^ (at most 32)", value) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro var_symbol(name) -%}
+    {%- set value = var(name) -%}
+    {{- check_symbol(name, value) -}}
+    {{ literal(value) }}
+{%- endmacro %}
+
+{# A list of symbols as a VARCHAR[] literal, possibly empty. #}
+{% macro var_symbols(name) -%}
+    {%- set value = var(name) -%}
+    {%- if value is string or value is mapping or value is not sequence -%}
+        {{ refuse_var(name, "a list of symbols", value) }}
+    {%- endif -%}
+    {%- for symbol in value %}{{- check_symbol(name, symbol) -}}{% endfor -%}
+    cast({{ literal(value) }} as varchar[])
+{%- endmacro %}
+
+{# A condition that keeps what was known at as_of; always true where as_of is null. #}
+{% macro known_as_of(column) -%}
+    {%- set value = var('as_of') -%}
+    {%- if value is none -%}
+        true
+    {%- else -%}
+        {%- set pattern = '\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?)?' -%}
+        {%- if value is not string or not modules.re.fullmatch(pattern, value) -%}
+            {{ refuse_var('as_of', "null or an ISO timestamp in UTC", value) }}
+        {%- endif -%}
+        {{ column }} <= cast({{ literal(value) }} as timestamp)
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,48 @@
+with
+
+bars as (
+
+    select * from {{ ref('int_bars_adjusted') }}
+
+),
+
+universe as (
+
+    select * from {{ ref('int_universe_members') }}
+
+),
+
+final as (
+
+    select
+        bars.timeframe,
+        bars.symbol,
+        bars.bar_at,
+        bars.session_date,
+        bars.open,
+        bars.high,
+        bars.low,
+        bars.close,
+        bars.volume,
+        bars.split_ratio,
+        bars.dividend,
+        bars.split_factor,
+        bars.total_return_factor,
+        bars.adj_open,
+        bars.adj_high,
+        bars.adj_low,
+        bars.adj_close,
+        bars.adj_volume,
+        coalesce(universe.is_benchmark, false) as is_benchmark,
+        coalesce(universe.is_member, false) as is_member
+    from bars
+    left join universe
+        on
+            bars.symbol = universe.symbol
+            and bars.session_date >= universe.valid_from
+            and (universe.valid_to is null or bars.session_date < universe.valid_to)
+
+)
+
+select * from final
+order by symbol, bar_at
