@@ -10,8 +10,12 @@ from typing import Any
 from transforms.errors import ConfigError, QuantmillError, nearest
 
 
-def _translate(error: BaseException) -> QuantmillError | None:
-    """Say what Hydra found wrong with a config in our words: the key, the value, the nearest, the file."""
+def translate(error: BaseException) -> QuantmillError | None:
+    """Say what Hydra found wrong with a config in our words: the key, the value, the nearest, the file.
+
+    Returns:
+        The error to show, or None where ``error`` is none of Hydra's.
+    """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -23,19 +27,18 @@ def _translate(error: BaseException) -> QuantmillError | None:
         return None
     cause = error.__cause__
     text = f"{error}\n{cause}" if cause is not None else str(error)
+    full = re.search(r"full_key: ([\w.\[\]]+)", text)
     if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
         group, choice = match.groups()
         if group in SCHEMAS or group == "experiment":
             return ConfigError(f"{group}={choice}: no such file in conf/{group}/.{nearest(choice, choices_of(group))}")
-    if match := re.search(r"(?:Could not (?:override|append to config)|Key) '([\w.]+)'", text):
-        named = match.group(1)
-        full = re.search(r"full_key: ([\w.\[\]]+)", text)
-        key = full.group(1) if full and "." in full.group(1) else named
-        if "not in" in text or "Could not append" in text:
-            return unknown_key(key.lstrip("+"))
     if match := re.search(r"Could not override '(\w+)'. No match in the defaults list", text):
         return unknown_key(match.group(1))
-    if full := re.search(r"full_key: ([\w.\[\]]+)", text):
+    if "not in" in text or "Could not append" in text:
+        named = re.search(r"(?:Could not (?:override|append to config)|Key) '([\w.]+)'", text)
+        if named:
+            return unknown_key(full.group(1) if full and "." in full.group(1) else named.group(1))
+    if full:
         key = full.group(1)
         first = next(line for line in (str(cause) if cause else text).splitlines() if line.strip())
         return ConfigError(f"{key}: {first}  (conf/{key.split('.')[0]}/)")
@@ -45,46 +48,62 @@ def _translate(error: BaseException) -> QuantmillError | None:
 def _register() -> None:
     from omegaconf import OmegaConf
 
-    from flows.config import choices, register
+    from flows.config import register
     from transforms.paths import Home
 
     register()
     OmegaConf.register_new_resolver("quantmill_home", lambda: str(Home.from_environment().root), replace=True)
-    OmegaConf.register_new_resolver("quantmill_choices", choices, replace=True)
 
 
 def main() -> None:
     """Run the command line; exit with the code that the outcome promises."""
-    if len(sys.argv) > 1 and sys.argv[1] == "sql":
-        from flows.shell import shell
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        from flows import help as help_page
 
-        sys.exit(shell(sys.argv[2:]))
+        sys.stdout.write(help_page.text())
+        return
     import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
     from omegaconf import DictConfig
 
     from flows.config import CONF
 
     _register()
-    # Hydra would print its own trace and exit 1; with this it raises, and we speak.
+    # Hydra would print a trace of its own and exit 1; with this it raises, and we speak.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    failures: list[QuantmillError] = []
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
     def app(composed: DictConfig) -> Any:
         from flows.config import to_run_config
-        from flows.run import carry_out
+        from flows.run import carry_out, failed
 
-        return carry_out(to_run_config(composed))
+        hydra_config = HydraConfig.get()
+        is_sweep = hydra_config.mode == RunMode.MULTIRUN
+        try:
+            return carry_out(
+                to_run_config(composed),
+                is_sweep=is_sweep,
+                experiment=hydra_config.runtime.choices.get("experiment"),
+            )
+        except QuantmillError as error:
+            failures.append(error)
+            return failed(error)
 
     try:
         app()
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to go on")
     except Exception as error:
-        known = _translate(error)
+        known = translate(error)
         if known is None:
             raise
-        sys.stderr.write(f"quantmill: {known}\n")
-        sys.exit(known.exit_code)
+        failures.append(known)
+    for failure in failures:
+        sys.stderr.write(f"quantmill: {failure}\n")
+    if failures:
+        sys.exit(failures[0].exit_code)
 
 
 if __name__ == "__main__":

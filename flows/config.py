@@ -152,22 +152,6 @@ def register() -> None:
             store.store(group=f"schema/{group}", name=name, node=node)
 
 
-def choices() -> str:
-    """Return the groups and their choices as text for ``--help``, the default marked by ``*``."""
-    import yaml
-
-    table = yaml.safe_load((CONF / "config.yaml").read_text())["defaults"]
-    lines = []
-    for entry in table:
-        (group, default), *_ = entry.items() if isinstance(entry, dict) else [(None, None)]
-        if group not in SCHEMAS and group != "experiment":
-            continue
-        names = [path.stem for path in sorted((CONF / group).glob("*.yaml"))]
-        shown = ", ".join(f"*{name}" if name == default else name for name in names)
-        lines.append(f"  {group:<10} {shown}")
-    return "\n".join(lines)
-
-
 def to_run_config(composed: DictConfig) -> RunConfig:
     """Validate a composed config against the schemas and return it as dataclasses.
 
@@ -226,9 +210,9 @@ def unknown_key(key: str) -> ConfigError:
     """Return the error for a key that no schema has, with the nearest valid ones and the file."""
     keys = all_keys()
     group = key.split(".", maxsplit=1)[0]
-    same = [name for name in keys if name.startswith(f"{group}.")]
+    same = [name for name in keys if name.startswith(f"{group}.")] or [name for name in keys if "." not in name]
     place = f"conf/{group}/" if group in SCHEMAS else "conf/config.yaml"
-    return ConfigError(f"{key}: no such key in {place}.{nearest(key, same or keys)}")
+    return ConfigError(f"{key}: no such key in {place}.{nearest(key, same)}")
 
 
 def choices_of(group: str) -> list[str]:

@@ -140,6 +140,11 @@ class Outcome:
     unchanged: bool = False
 
 
+def failed(error: QuantmillError) -> Outcome:
+    """Return the outcome of a run that ended in ``error``, for the sweep's table."""
+    return Outcome("–", "failed", 0.0, error=error)
+
+
 _current: list[Run] = []
 
 
