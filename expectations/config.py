@@ -30,8 +30,18 @@ class GateConfig:
     data_docs: bool = True
 
     def __post_init__(self) -> None:
-        require(0 <= self.max_quarantined_fraction <= 1, "gate.max_quarantined_fraction", "in [0, 1]", self.max_quarantined_fraction)
-        require(0 <= self.max_missing_fraction <= 1, "gate.max_missing_fraction", "in [0, 1]", self.max_missing_fraction)
+        require(
+            0 <= self.max_quarantined_fraction <= 1,
+            "gate.max_quarantined_fraction",
+            "in [0, 1]",
+            self.max_quarantined_fraction,
+        )
+        require(
+            0 <= self.max_missing_fraction <= 1,
+            "gate.max_missing_fraction",
+            "in [0, 1]",
+            self.max_missing_fraction,
+        )
         require(self.stale_sessions >= 0, "gate.stale_sessions", "at least 0", self.stale_sessions)
         require(self.gap_sessions >= 1, "gate.gap_sessions", "at least 1", self.gap_sessions)
         require(self.outlier_sigmas > 0, "gate.outlier_sigmas", "above 0", self.outlier_sigmas)
