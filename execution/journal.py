@@ -24,6 +24,7 @@ from execution.journal_records import (
     JournaledDecision,
     JournaledOrder,
     fill_from,
+    order_from,
 )
 from execution.types import Fill, Order
 from transforms.errors import QuantmillError, RiskHaltError
@@ -41,7 +42,7 @@ class Journal:
             path,
             TABLES,
             purpose="the order journal",
-            remedy="If another run holds it, wait; if it is damaged, restore a backup: no order goes without it",
+            remedy="If another run holds it, wait; if it is damaged, restore a backup. Nothing was sent",
         )
 
     def close(self) -> None:
@@ -102,28 +103,20 @@ class Journal:
         )
         self._append_event(order.client_order_id, order_states.INTENDED, "")
 
-    def decision(self, book: str, bar_at: datetime) -> JournaledDecision | None:
-        """Return what was decided at a bar's close, None where nobody has asked yet."""
-        found = self._decisions("book = ? and bar_at = ?", (book, _stamp(bar_at)))
-        return found[0] if found else None
+    def outcomes(self, book: str) -> dict[datetime, str]:
+        """Return bar → outcome of every bar at which somebody asked for a book's decision."""
+        rows = self._file.rows("select bar_at, outcome from decisions where book = ?", (book,))
+        return {datetime.fromisoformat(bar): outcome for bar, outcome in rows}
 
     def decisions(self, book: str) -> list[JournaledDecision]:
         """Return a book's decisions, oldest first."""
-        return self._decisions("book = ?", (book,))
-
-    def has_decided(self, book: str) -> bool:
-        """Whether a book has ever decided anything."""
-        sql = "select 1 from decisions where book = ? and outcome = 'decided' limit 1"
-        return self._file.row(sql, (book,)) is not None
-
-    def _decisions(self, where: str, parameters: tuple[Any, ...]) -> list[JournaledDecision]:
         columns = "bar_at, session_date, outcome, strategy, detail"
-        sql = f"select {columns} from decisions where {where} order by bar_at"
+        sql = f"select {columns} from decisions where book = ? order by bar_at"
         return [
             JournaledDecision(
                 datetime.fromisoformat(bar), date.fromisoformat(day), outcome, strategy, json.loads(detail)
             )
-            for bar, day, outcome, strategy, detail in self._file.rows(sql, parameters)
+            for bar, day, outcome, strategy, detail in self._file.rows(sql, (book,))
         ]
 
     def advance(self, client_order_id: str, status: str, detail: str = "") -> None:
@@ -148,7 +141,9 @@ class Journal:
             "insert into events (client_order_id, at, status, detail) values (?, ?, ?, ?)",
             (client_order_id, _stamp(utc_now()), status, detail),
         )
-        self._file.execute("insert or replace into states values (?, ?)", (client_order_id, status))
+        self._file.execute(
+            "insert or replace into states values (?, ?, ?)", (client_order_id, status, detail)
+        )
 
     def status(self, client_order_id: str) -> str | None:
         """Return an order's status, None where the journal does not know it."""
@@ -161,28 +156,10 @@ class Journal:
         condition = f"and s.status not in ({final})" if is_open else ""
         sql = (
             "select i.client_order_id, i.symbol, i.side, i.quantity, i.bar_at, i.session_date, i.reason, "
-            "i.order_type, i.strategy, s.status from intents i join states s using (client_order_id) "
+            "i.order_type, s.status, s.detail from intents i join states s using (client_order_id) "
             f"where i.book = ? {condition} order by i.rowid"
         )
-        return [
-            JournaledOrder(
-                Order(
-                    name,
-                    symbol,
-                    side,
-                    quantity,
-                    datetime.fromisoformat(bar),
-                    date.fromisoformat(day),
-                    reason,
-                    kind,
-                ),
-                strategy,
-                status,
-            )
-            for name, symbol, side, quantity, bar, day, reason, kind, strategy, status in self._file.rows(
-                sql, (book,)
-            )
-        ]
+        return [JournaledOrder(order_from(row[:8]), *row[8:]) for row in self._file.rows(sql, (book,))]
 
     def events(self, client_order_id: str) -> list[tuple[str, str]]:
         """Return an order's (status, detail) pairs in the order in which they were recorded."""
@@ -246,7 +223,7 @@ class Journal:
         if filled > ordered * (1 + _TOLERANCE):
             raise RiskHaltError(
                 f"fill {fill.fill_id}: {fill.client_order_id} ordered {ordered:g} {symbol} and would be "
-                f"filled to {filled:g}; the overfill is refused. Compare account and journal before trading on"
+                f"filled to {filled:g}; the overfill is refused. Compare account and journal first"
             )
         self._file.execute(
             "insert into fills values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

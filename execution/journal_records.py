@@ -20,7 +20,8 @@ create index if not exists intents_by_book on intents (book, bar_at);
 create table if not exists events (
     sequence integer primary key autoincrement, client_order_id text not null references intents,
     at text not null, status text not null, detail text not null);
-create table if not exists states (client_order_id text primary key, status text not null);
+create table if not exists states (
+    client_order_id text primary key, status text not null, detail text not null);
 create index if not exists states_by_status on states (status);
 create table if not exists fills (
     book text not null, fill_id text not null, client_order_id text not null, symbol text not null,
@@ -47,20 +48,27 @@ create table if not exists decisions (
 
 @dataclass(frozen=True)
 class JournaledOrder:
-    """An order with what the journal knows of it."""
+    """An order with what the journal knows of it.
+
+    Attributes:
+        note: What came with the status: why it was not (wholly) filled, or how.
+    """
 
     order: Order
-    strategy: str
     status: str
+    note: str
 
 
 @dataclass(frozen=True)
 class JournaledClose:
-    """A book at one bar's close; ``account`` is what ``execution.trading`` recorded of it."""
+    """A book at one bar's close; ``account`` is what ``execution.desk`` measured of it."""
 
     bar_at: datetime
     session_date: date
     account: dict[str, Any]
+
+
+DECIDED, NO_REBALANCE, NO_SCORES, MISSED = "decided", "no_rebalance", "no_scores", "missed"
 
 
 @dataclass(frozen=True)
@@ -68,8 +76,9 @@ class JournaledDecision:
     """What was decided at one bar's close.
 
     Attributes:
-        outcome: ``decided``, ``no_rebalance``, or ``missed`` (the market had moved on before anyone asked).
-        detail: Targets and risk decisions, for the mirror.
+        outcome: ``decided`` (perhaps without an order), ``no_rebalance``, ``no_scores``, or ``missed`` (the
+            market had moved on before anyone asked).
+        detail: ``targets`` and ``risk`` of what was decided, as ``execution.desk`` recorded them.
     """
 
     bar_at: datetime
@@ -96,4 +105,19 @@ def fill_from(row: tuple[Any, ...]) -> Fill:
         slippage=slippage,
         bar_at=datetime.fromisoformat(bar_at),
         session_date=date.fromisoformat(session_date),
+    )
+
+
+def order_from(row: tuple[Any, ...]) -> Order:
+    """Return the order that a row holds whose columns are those of ``Order``, in its fields' order."""
+    client_order_id, symbol, side, quantity, bar_at, session_date, reason, order_type = row
+    return Order(
+        client_order_id=client_order_id,
+        symbol=symbol,
+        side=side,
+        quantity=quantity,
+        bar_at=datetime.fromisoformat(bar_at),
+        session_date=date.fromisoformat(session_date),
+        reason=reason,
+        order_type=order_type,
     )

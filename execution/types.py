@@ -150,3 +150,7 @@ class Broker(Protocol):
     def account(self, symbols: tuple[str, ...]) -> Account:
         """Return cash and positions as the broker sees them now."""
         ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

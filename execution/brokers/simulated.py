@@ -8,14 +8,14 @@ either moved to a bar or not.
 from __future__ import annotations
 
 import math
-from datetime import date, datetime
+from datetime import datetime
 
 import numpy as np
 
 from execution import order_states
 from execution.config import CostsConfig, PortfolioConfig, SimulatedBrokerConfig
 from execution.durable import DurableFile
-from execution.journal_records import FILL_COLUMNS, fill_from
+from execution.journal_records import FILL_COLUMNS, fill_from, order_from
 from execution.market import apply_actions, apply_fill, fill, outcome
 from execution.types import Account, Fill, Order, Snapshot
 from transforms.errors import RiskHaltError
@@ -158,7 +158,6 @@ class SimulatedBroker:
             by_order = {filled.client_order_id: filled for filled in fills}
             for order in orders:
                 status, note = outcome(order, by_order.get(order.client_order_id), snapshot, portfolio)
-                is_whole = status == order_states.FILLED
                 self._file.execute(
                     "update orders set status = ?, note = ? where client_order_id = ?",
                     (
@@ -171,23 +170,12 @@ class SimulatedBroker:
         failpoint("broker.settle.after_commit")
 
     def _open_orders(self) -> list[Order]:
-        return [
-            Order(
-                name,
-                symbol,
-                side,
-                quantity,
-                datetime.fromisoformat(bar),
-                date.fromisoformat(day),
-                reason,
-                kind,
-            )
-            for name, symbol, side, quantity, bar, day, reason, kind in self._file.rows(
-                "select client_order_id, symbol, side, quantity, bar_at, session_date, reason, order_type "
-                "from orders where status = ? order by rowid",
-                (order_states.ACCEPTED,),
-            )
-        ]
+        rows = self._file.rows(
+            "select client_order_id, symbol, side, quantity, bar_at, session_date, reason, order_type "
+            "from orders where status = ? order by rowid",
+            (order_states.ACCEPTED,),
+        )
+        return [order_from(row) for row in rows]
 
     def _store(self, account: Account, fills: list[Fill], bar_at: datetime) -> None:
         self._file.execute("update book set cash = ?, last_bar = ?", (account.cash, bar_at.isoformat()))
