@@ -1,0 +1,128 @@
+"""The config tree: every choice and experiment composes; what is wrong is refused by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from flows.__main__ import translate
+from flows.config import CONF, SCHEMAS, RunConfig, all_keys, choices_of, register, to_run_config
+from transforms.errors import QuantmillError
+
+CHOICES = [(group, choice) for group in SCHEMAS for choice in choices_of(group)]
+NEEDS = {("source", "parquet"): ["source.path=x"], ("source", "csv"): ["source.path=x"], ("universe", "list"): ["universe.symbols=[A]"]}
+
+
+@pytest.fixture(autouse=True)
+def _hydra() -> Iterator[None]:
+    register()
+    OmegaConf.register_new_resolver("quantmill_home", lambda: "home", replace=True)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+
+
+def composed(*overrides: str) -> RunConfig:
+    return to_run_config(compose("config", list(overrides)))
+
+
+def refusal(*overrides: str) -> QuantmillError:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (what Hydra raises is translated below)
+        composed(*overrides)
+    error = translate(caught.value)
+    assert error is not None
+    return error
+
+
+def test_defaults_are_the_main_job() -> None:
+    config = composed()
+    assert config.flow.name == "research"
+    assert config.source.name == "sample"
+    assert config.universe.benchmark == "SPX"
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_composes(group: str, choice: str) -> None:
+    config = composed(f"{group}={choice}", *NEEDS.get((group, choice), []))
+    assert isinstance(getattr(config, group), tuple(SCHEMAS[group].values()))
+
+
+@pytest.mark.parametrize("experiment", choices_of("experiment"))
+def test_every_experiment_composes_and_changes_something(experiment: str) -> None:
+    assert composed(f"experiment={experiment}") != composed()
+
+
+def test_every_group_of_the_schema_has_a_folder_and_the_reverse() -> None:
+    folders = {path.name for path in CONF.iterdir() if path.is_dir()} - {"hydra", "experiment"}
+    assert folders == set(SCHEMAS)
+
+
+@pytest.mark.parametrize("key", sorted(key for key in all_keys() if "." in key))
+def test_every_key_misspelt_is_refused_by_name(key: str) -> None:
+    group, name = key.split(".")
+    typo = f"{group}.{name}x"
+    for override in (f"{typo}=1", f"+{typo}=1"):
+        error = refusal(override)
+        assert error.exit_code == 2
+        assert typo in str(error)
+        assert f"conf/{group}/" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("model.max_dept=4", ["model.max_dept", "Did you mean: model.max_depth", "conf/model/"]),
+        ("+typo=1", ["typo", "conf/config.yaml"]),
+        ("++typo=1", ["typo", "conf/config.yaml"]),
+        ("modle=xgboost", ["modle", "Did you mean: model"]),
+        ("model=xgbost", ["model=xgbost", "Did you mean: xgboost", "conf/model/"]),
+        ("experiment=long_shrt", ["experiment=long_shrt", "long_short"]),
+        ("model.max_depth=deep", ["model.max_depth", "'deep'", "conf/model/"]),
+        ("model.max_depth=99", ["model.max_depth", "1..16", "99"]),
+        ("risk.max_position_weight=2.0", ["risk.max_position_weight", "(0, 1]", "2.0"]),
+        ("source=csv", ["source.path", "source.path=…"]),
+        ("as_of=yesterday", ["as_of", "'yesterday'"]),
+        ("source.timezone=Mars/Base", ["source.timezone"]),
+        ("source.timeframe=2d", ["source.timeframe", "1d"]),
+        ("flow.start=2012-01-02", ["flow.start and flow.end"]),
+        ("broker.account=../../etc", ["broker.account"]),
+        ('source.symbols=["x\'; drop table raw.bars"]', ["source.symbols", "drop table"]),
+        ('universe.symbols=["x\'; drop table raw.bars"]', ["universe.symbols", "drop table"]),
+        ('features.columns=["a; drop table b"]', ["features.columns", "drop table"]),
+    ],
+)
+def test_what_is_wrong_is_refused_with_key_value_and_way_out(override: str, said: list[str]) -> None:
+    error = refusal(override)
+    assert error.exit_code == 2
+    for words in said:
+        assert words in str(error)
+
+
+def test_an_experiment_with_a_typo_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nmodel:\n  max_dept: 4\n")
+    error = refusal("experiment=mine", f"hydra.searchpath=[file://{tmp_path}]")
+    assert error.exit_code == 2
+    assert "model.max_dept" in str(error)
+    assert "model.max_depth" in str(error)
+
+
+def test_help_names_every_choice_without_importing_anything_heavy() -> None:
+    script = (
+        "import sys; sys.argv=['quantmill','--help']\n"
+        "from flows.__main__ import main; main()\n"
+        "heavy = {'hydra','prefect','polars','duckdb','pandas','dbt','xgboost','numpy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for group, choice in CHOICES:
+        assert group in done.stdout
+        assert choice in done.stdout
