@@ -160,11 +160,7 @@ class SimulatedBroker:
                 status, note = outcome(order, by_order.get(order.client_order_id), snapshot, portfolio)
                 self._file.execute(
                     "update orders set status = ?, note = ? where client_order_id = ?",
-                    (
-                        order_states.FILLED if is_whole else order_states.CANCELLED,
-                        note,
-                        order.client_order_id,
-                    ),
+                    (status, note, order.client_order_id),
                 )
             failpoint("broker.settle.before_commit")
         failpoint("broker.settle.after_commit")
