@@ -10,8 +10,8 @@ from duckdb_engine import ConnectionWrapper, Dialect
 class WarehouseDialect(Dialect):  # type: ignore[misc]
     """DuckDB without transactions of SQLAlchemy's.
 
-    SQLAlchemy rolls back before Great Expectations has fetched, and DuckDB's result is empty after that. Nothing
-    is written through this dialect, so nothing needs a transaction.
+    SQLAlchemy rolls back before Great Expectations has fetched, and DuckDB's result is empty after that.
+    Nothing is written through this dialect, so nothing needs a transaction.
     """
 
     supports_statement_cache = False

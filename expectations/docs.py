@@ -1,8 +1,8 @@
 """Data Docs: Great Expectations' result page for a run and suite, as one file that works offline.
 
-The library's own site loads 14 files from content networks and copies 4 MB of images with every site. Here the
-library's renderer and its section templates make the content, and a page of ours holds it: no script, no
-address, one file of about 40 kB.
+The library's own site loads 14 files from content networks and copies 4 MB of images with every site. Here
+the library's renderer and its section templates make the content, and a page of ours holds it: no script, no
+address, one small file.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Three library facts shape this module (Great Expectations 1.24, duckdb-engine 0.17):
 
 - SQLAlchemy ends its transaction before the rows are fetched, which empties DuckDB's result; see ``dialect``.
-- ``UnexpectedRowsExpectation`` counts in SQL but also fetches rows; it gets a query of one constant column, so
-  that a million failures cost a counter and not a million rows.
+- ``UnexpectedRowsExpectation`` counts in SQL but also runs the query for the first 200 rows; it gets a query of
+  one constant column, so that a million failures cost a counter and not a million rows.
 - Importing the library takes about 3 s, mostly scipy and altair; ``preload`` starts that beside the SQL.
 """
 

@@ -1,8 +1,7 @@
 """Evaluate a suite: helper tables, quarantine candidates, Great Expectations' verdict, findings in words.
 
 Everything happens on the calling thread's cursor, in temporary tables that are dropped at the end. An outcome
-is Great Expectations' verdict; the findings that name symbols come from the same SQL, and the two counts must
-agree.
+is Great Expectations' verdict; the quarantine is filled by the same predicates, and the two counts must agree.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def evaluated(
     limits: Mapping[str, float],
     run_id: str,
 ) -> Iterator[Evaluation]:
-    """Evaluate ``suite``; while the block lasts, ``batch`` and ``failed`` can be read on this thread's cursor.
+    """Evaluate ``suite``; in the block, ``batch`` and ``failed`` can be read on this thread's cursor.
 
     Args:
         warehouse: The open warehouse.
@@ -176,23 +175,22 @@ class _Work:
                 )
 
     def _judge_rows(self) -> None:
-        """Make ``failed``: identity, expectation and reason of every row that fails a row expectation."""
-        parts = "''::varchar as batch_id, 0 as page, 0 as page_row, ''::varchar as expectation, ''::varchar as reason"
-        self._make("table", "failed", f"select {parts} limit 0", "failed")
+        """Make ``failed``: row_id, expectation and reason of every row that fails a row expectation."""
+        empty = "select 0::bigint as row_id, ''::varchar as expectation, ''::varchar as reason limit 0"
+        self._make("table", "failed", empty, "failed")
         for entry in self._suite.expectations:
             if entry.severity == "row":
                 reason = as_text_expression(entry.reason, self._limits, self._suite, entry.name)
                 condition = self._sql(entry.where or "", entry.name)
-                self.run(
-                    entry.name,
-                    f"insert into failed select batch_id, page, page_row, ?, {reason} from batch where ({condition})",
-                    [entry.name],
-                )
+                sql = f"insert into failed select row_id, ?, {reason} from batch where ({condition})"
+                self.run(entry.name, sql, [entry.name])
 
     def _finish(
         self, chosen: list[Expectation], queries: dict[str, str], run_id: str, *, is_judged: bool
     ) -> Evaluation:
         verdict = validate(self._warehouse, self._suite, queries, chosen, run_id=run_id)
+        if is_judged and self._suite.quarantine is not None:
+            self._compare(verdict)
         outcomes = tuple(self._outcome(entry, queries.get(entry.name), verdict) for entry in chosen)
         return Evaluation(outcomes, verdict, is_judged)
 
@@ -201,15 +199,20 @@ class _Work:
         findings: tuple[str, ...] = ()
         if query is None:
             findings = () if passed else (f"{entry.description.rstrip('.')}: not so",)
-        else:
-            counted = self._count(entry.name, query)
-            if counted != failed or passed != (failed == 0):
-                raise QuantmillError(
-                    f"{self._suite.path}: {entry.name}: Great Expectations counted {failed} rows, SQL {counted}"
-                )
-            if counted:
-                findings = self._findings(entry, query)
+        elif failed:
+            findings = self._findings(entry, query)
         return Outcome(entry.name, entry.severity, entry.description, passed, failed, findings)
+
+    def _compare(self, verdict: Verdict) -> None:
+        """Raise unless quarantine holds as many rows of each expectation as Great Expectations counted."""
+        rows = self._warehouse.read("select expectation, count(*) as n from failed group by expectation")
+        counted = dict(rows.iter_rows())
+        for entry in self._suite.expectations:
+            if entry.severity == "row" and counted.get(entry.name, 0) != verdict.failed[entry.name]:
+                raise QuantmillError(
+                    f"{self._suite.path}: {entry.name}: Great Expectations counted {verdict.failed[entry.name]} "
+                    f"rows, the quarantine {counted.get(entry.name, 0)}"
+                )
 
     def _count(self, entry: str, query: str) -> int:
         with self._entry_named(entry):

@@ -1,7 +1,7 @@
 """The gate: what must hold of the data before a run goes on.
 
-Row failures go to quarantine and the run goes on; a batch failure stops it with exit code 3, after quarantine,
-``ops.gate_results`` and Data Docs have been written, so that whoever comes to look finds everything.
+Row failures go to quarantine and the run goes on; a batch failure stops it with exit code 3, after
+quarantine, ``ops.gate_results`` and Data Docs have been written, so that whoever comes to look finds everything.
 """
 
 from __future__ import annotations

@@ -33,13 +33,10 @@ def replace(warehouse: Warehouse, suite: Suite, scope: Mapping[str, str]) -> int
         warehouse.execute(f"""
             insert into {table.name} ({columns})
             select {values}
-            from batch join failed
-                on batch.batch_id is not distinct from failed.batch_id
-                and batch.page is not distinct from failed.page
-                and batch.page_row is not distinct from failed.page_row
-            order by batch.batch_id, batch.page, batch.page_row, expectation
+            from batch join failed using (row_id)
+            order by batch.batch_id, batch.page, batch.page_row, failed.expectation
         """)
-    return int(warehouse.value("select count(distinct (batch_id, page, page_row)) from failed"))
+    return int(warehouse.value("select count(distinct row_id) from failed"))
 
 
 def _table(suite: Suite) -> schemas.Table:

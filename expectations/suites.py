@@ -1,8 +1,8 @@
 """Suites: what must hold of a table, read from the YAML files in ``expectations/suites/``.
 
 The files are written by people, so everything in them is checked before anything is evaluated, and an error
-names the file and the entry. Numbers reach the SQL through named placeholders, texts as SQL variables; nothing
-is pasted that a user typed.
+names the file and the entry. Numbers reach the SQL through named placeholders, texts as SQL variables;
+nothing is pasted that a user typed.
 """
 
 from __future__ import annotations
