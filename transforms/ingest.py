@@ -14,23 +14,14 @@ from transforms import schemas
 from transforms.config import SourceConfig, as_plain
 from transforms.errors import QuantmillError
 from transforms.failpoints import failpoint
+from transforms.frames import ACTIONS_SCHEMA, BARS_SCHEMA
 from transforms.landing import KINDS, Batch, LandedPage, Landing
 from transforms.paths import Home
 from transforms.revisions import append_page
 from transforms.sources.base import Coverage, Page, open_source
 from transforms.warehouse import Warehouse, utc_now
 
-_POLARS: dict[str, pl.DataType] = {
-    "VARCHAR": pl.String(),
-    "DOUBLE": pl.Float64(),
-    "DATE": pl.Date(),
-    "TIMESTAMP": pl.Datetime("us"),
-}
-_ADDED = ("source", "timeframe", "known_at", "batch_id", "page", "page_row")
-_SHAPES = {
-    kind: {name: _POLARS[sql] for name, sql in table.columns.items() if name not in _ADDED}
-    for kind, table in (("bars", schemas.BARS), ("corporate_actions", schemas.CORPORATE_ACTIONS))
-}
+_SHAPES: dict[str, dict[str, pl.DataType]] = {"bars": BARS_SCHEMA, "corporate_actions": ACTIONS_SCHEMA}
 
 # Sessions are loaded this far around the bars: trading asks for the next ones, and a daily ingest should not
 # have to compute the calendar each time.

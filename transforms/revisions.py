@@ -19,6 +19,7 @@ from transforms.failpoints import failpoint
 from transforms.landing import LandedPage, Landing
 from transforms.warehouse import Warehouse, utc_now
 
+_SCOPE = ("source", "timeframe")
 _PROVENANCE = ("known_at", "batch_id", "page", "page_row")
 
 
@@ -31,11 +32,13 @@ class _Kind:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return tuple(name for name in self.table.key if name != "known_at")
+        """What a row is about, within the page's source (and timeframe)."""
+        return tuple(name for name in self.table.key if name not in _SCOPE + _PROVENANCE)
 
     @property
     def values(self) -> tuple[str, ...]:
-        return tuple(name for name in self.table.columns if name not in self.key + _PROVENANCE)
+        """What it says."""
+        return tuple(name for name in self.table.columns if name not in self.key + _SCOPE + _PROVENANCE)
 
     @property
     def by_timeframe(self) -> bool:
@@ -80,12 +83,15 @@ def _news(
 ) -> pl.DataFrame:
     """Return the rows of ``frame`` that ``kind.table`` does not say yet, with their provenance."""
     incoming = _incoming(kind, page, frame)
-    known = _known_symbols(warehouse, kind, page, incoming)
-    if not known:  # nothing to compare with: a first ingest never reads the table it fills
+    symbols = _known_symbols(warehouse, kind, page, incoming)
+    is_known = pl.col("symbol").is_in(symbols, nulls_equal=True)
+    compared = incoming.filter(is_known)
+    if compared.is_empty():  # a first ingest never reads the table it fills
         return incoming
-    news = _compare(warehouse, kind, page, incoming, known)
+    news = _compare(compared, _existing(warehouse, kind, page, compared, symbols), kind, page)
     unsaid = _unsaid(warehouse, landing, kind, page, news)
-    return pl.concat([news.select(incoming.columns), unsaid])
+    fresh = incoming.filter(~is_known)
+    return pl.concat([fresh, news.select(incoming.columns), unsaid]).sort("page", "page_row")
 
 
 def _incoming(kind: _Kind, page: LandedPage, frame: pl.DataFrame) -> pl.DataFrame:
@@ -116,75 +122,71 @@ def _known_symbols(
     return [symbol for symbol in incoming["symbol"].unique(maintain_order=True) if symbol in known]
 
 
-def _compare(
-    warehouse: Warehouse, kind: _Kind, page: LandedPage, incoming: pl.DataFrame, known: list[str | None]
+def _existing(
+    warehouse: Warehouse, kind: _Kind, page: LandedPage, incoming: pl.DataFrame, symbols: list[str | None]
 ) -> pl.DataFrame:
-    """Return the rows of ``incoming`` that are news, and ``replaces_alone``: see ``_unsaid``.
+    """Return the table's rows of these symbols within the page's range, up to the page's revision.
 
-    A row is old news if its own batch has said it already, or if the revision before said it, said nothing
-    else of the key, and neither the page nor the batch has contradicted it.
+    Symbols and range let the row groups' statistics prune the scan.
     """
-    key, values = kind.key, kind.values
-    columns = ", ".join(f'"{name}"' for name in (*key, *values))
-    grouped = ", ".join(f'"{name}"' for name in key)
-    grouped_i = ", ".join(f'i."{name}"' for name in key)
-
-    def same(left: str, right: str, names: tuple[str, ...]) -> str:
-        return " and ".join(f'{left}."{name}" is not distinct from {right}."{name}"' for name in names)
-
+    columns = ", ".join(f'"{name}"' for name in (*kind.key, *kind.values, "known_at"))
     when = incoming[kind.when]
     parameters: dict[str, Any] = {
         "source": page.source,
         "known_at": page.known_at,
-        "symbols": [symbol for symbol in known if symbol is not None],
+        "symbols": [symbol for symbol in symbols if symbol is not None],
         "first": when.min(),
         "last": when.max(),
     }
-    # The page's symbols and range prune the scan by the row groups' statistics.
-    or_symbol = " or symbol is null" if None in known else ""
-    or_when = f" or {kind.when} is null" if when.null_count() else ""
     if kind.by_timeframe:
         parameters["timeframe"] = page.timeframe
+    in_timeframe = "and timeframe = $timeframe" if kind.by_timeframe else ""
+    or_no_symbol = "or symbol is null" if None in symbols else ""
+    or_no_time = f"or {kind.when} is null" if when.null_count() else ""
     sql = f"""
-        with existing as (
-            select {columns}, known_at from {kind.table.name}
-            where source = $source {"and timeframe = $timeframe" if kind.by_timeframe else ""}
-                and (symbol in (select unnest($symbols::varchar[])){or_symbol})
-                and ({kind.when} between $first and $last{or_when})
-                and known_at <= $known_at
-        ),
-        said as (select * from existing where known_at = $known_at),
-        said_keys as (select {grouped}, true as is_said from said group by all),
-        latest as (
-            select *, count(*) over (partition by {grouped}) as row_count
-            from (
-                select *, rank() over (partition by {grouped} order by known_at desc) as place
-                from existing where known_at < $known_at
-            )
-            where place = 1
-        ),
-        alone as (select *, true as is_alone from latest where row_count = 1),
-        incoming_keyed as (select *, count(*) over (partition by {grouped}) as row_count from page_rows)
-        select i.* exclude (row_count),
-            coalesce(
-                a.is_alone and k.is_said is null
-                and not bool_or({same("i", "a", values)}) over (partition by {grouped_i}),
-                false
-            ) as replaces_alone
-        from incoming_keyed as i
-        left join said_keys as k on {same("i", "k", key)}
-        left join alone as a on {same("i", "a", key)}
-        anti join said as s on {same("i", "s", (*key, *values))}
-        where not (
-            a.is_alone is not null and k.is_said is null and i.row_count = 1 and {same("i", "a", values)}
-        )
-        order by i.page_row
+        select {columns} from {kind.table.name}
+        where source = $source {in_timeframe}
+            and (symbol in (select unnest($symbols::varchar[])) {or_no_symbol})
+            and ({kind.when} between $first and $last {or_no_time})
+            and known_at <= $known_at
     """
-    warehouse.cursor.register("page_rows", incoming)
-    try:
-        return warehouse.read(sql, parameters)
-    finally:
-        warehouse.cursor.unregister("page_rows")
+    return warehouse.read(sql, parameters)
+
+
+def _compare(incoming: pl.DataFrame, existing: pl.DataFrame, kind: _Kind, page: LandedPage) -> pl.DataFrame:
+    """Return the rows of ``incoming`` that are news, and ``displaces``: see ``_unsaid``.
+
+    A row is old news if its own batch has said it already, or if the revision before said it, said nothing
+    else of the key, and neither the page nor the batch has contradicted it.
+    """
+    key, values = list(kind.key), list(kind.values)
+    said = existing.filter(pl.col("known_at") == page.known_at).select(*key, *values)
+    earlier = existing.filter(pl.col("known_at") < page.known_at)
+    if not earlier.is_empty():
+        earlier = earlier.filter(pl.col("known_at") == pl.col("known_at").max().over(key))
+    alone = earlier.filter(pl.struct(key).is_unique()).select(
+        *key, *(pl.col(name).alias(f"{name}_before") for name in values), pl.lit(True).alias("is_alone")
+    )
+    said_keys = said.select(key).unique().with_columns(pl.lit(True).alias("is_said"))
+    is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_before")) for name in values)
+    judged = (
+        incoming.join(said_keys, on=key, how="left", nulls_equal=True, maintain_order="left")
+        .join(alone, on=key, how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(
+            (pl.col("is_alone").fill_null(False) & pl.col("is_said").is_null()).alias("is_first_word"),
+            pl.struct(key).is_unique().alias("is_only"),
+        )
+        .with_columns((pl.col("is_first_word") & is_same).alias("repeats"))
+        .filter(~(pl.col("repeats") & pl.col("is_only")))
+    )
+    # Where the page has the earlier row as well, that one is appended from here.
+    displaces = pl.col("is_first_word") & (pl.col("is_only") | ~pl.col("repeats").any().over(key))
+    judged = judged.with_columns(displaces.alias("displaces")).select(*incoming.columns, "displaces")
+    if said.is_empty():
+        return judged
+    both = pl.concat([said.with_columns(pl.lit(True).alias("is_said")), judged], how="diagonal")
+    distinct = both.unique(subset=[*key, *values], keep="first", maintain_order=True)
+    return distinct.filter(pl.col("is_said").is_null()).select(judged.columns)
 
 
 def _unsaid(
@@ -196,9 +198,8 @@ def _unsaid(
     well, both belong to the new revision, or the contradiction would go unseen. Pages sorted by symbol and
     bar hold no such rows, and the checkpoints show it: then no file is read.
     """
-    columns = list(kind.table.columns)
-    none = news.select(columns).clear()
-    contradicted = news.filter("replaces_alone").select(*kind.key)
+    none = news.drop("displaces").clear()
+    contradicted = news.filter("displaces").select(*kind.key).unique()
     if contradicted.is_empty():
         return none
     sql = "select symbol, last_bar_at from ops.checkpoints where batch_id = ? and kind = ?"

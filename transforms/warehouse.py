@@ -182,8 +182,8 @@ class Warehouse:
         except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException) as error:
             raise QuantmillError(
                 f"{self.path}: the file cannot be read or written ({_first_line(error)}). If the disk is "
-                "full, free some space; if the file is damaged, move it away and run again, and it is rebuilt from "
-                "the landing directory"
+                "full, free some space; if the file is damaged, move it away and run again, and it is rebuilt "
+                "from the landing directory"
             ) from error
 
     def has_table(self, name: str) -> bool:
@@ -303,6 +303,8 @@ def connection_config(engine: EngineConfig) -> dict[str, Any]:
         "threads": engine.threads or os.cpu_count() or 1,
         "memory_limit": engine.memory_limit,
         "autoinstall_known_extensions": False,
+        # Ingest commits page by page; checkpoints at the default 16 MB rewrite the tables' ends each time.
+        "wal_autocheckpoint": "128MB",
     }
 
 

@@ -10,26 +10,8 @@ from typing import ClassVar
 import polars as pl
 
 from transforms.config import SourceConfig
+from transforms.frames import ACTIONS_SCHEMA, BARS_SCHEMA
 from transforms.sources.base import Coverage, Page
-
-BARS = {
-    "symbol": pl.String,
-    "bar_at": pl.Datetime("us"),
-    "session_date": pl.Date,
-    "open": pl.Float64,
-    "high": pl.Float64,
-    "low": pl.Float64,
-    "close": pl.Float64,
-    "volume": pl.Float64,
-    "defect": pl.String,
-}
-ACTIONS = {
-    "symbol": pl.String,
-    "ex_date": pl.Date,
-    "kind": pl.String,
-    "value": pl.Float64,
-    "defect": pl.String,
-}
 
 
 def bars(*rows: tuple[str | None, int | None, float | None]) -> pl.DataFrame:
@@ -40,13 +22,13 @@ def bars(*rows: tuple[str | None, int | None, float | None]) -> pl.DataFrame:
         session = None if stamp is None else stamp.date()
         defect = "bar_at: 'never' is no time" if stamp is None else None
         content.append((symbol, stamp, session, close, close, close, close, 100.0, defect))
-    return pl.DataFrame(content, schema=BARS, orient="row")
+    return pl.DataFrame(content, schema=BARS_SCHEMA, orient="row")
 
 
 def actions(*rows: tuple[str, int, str, float]) -> pl.DataFrame:
     """Return corporate actions from (symbol, day of March 2024, kind, value)."""
     content = [(symbol, date(2024, 3, day), kind, value, None) for symbol, day, kind, value in rows]
-    return pl.DataFrame(content, schema=ACTIONS, orient="row")
+    return pl.DataFrame(content, schema=ACTIONS_SCHEMA, orient="row")
 
 
 @dataclass
@@ -69,7 +51,7 @@ EDITIONS: dict[str, dict[str, list[pl.DataFrame]]] = {
             bars(("C", 5, 1.5), ("C", 5, 1.6), ("C", None, 1.7), (None, 6, 1.8)),
         ],
     },
-    # B's fifth is restated, C's contradiction is resolved, a day is added, the rest repeats the first edition.
+    # B's fifth is restated, C's contradiction resolved, a day added; the rest repeats the first edition.
     "second": {
         "corporate_actions": [actions(("A", 5, "split", 2.0), ("B", 6, "dividend", 0.26))],
         "bars": [
