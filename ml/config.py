@@ -86,7 +86,12 @@ class XgboostConfig(ModelConfig):
         require(1 <= self.max_depth <= 16, "model.max_depth", "in 1..16", self.max_depth)
         require(0 < self.learning_rate <= 1, "model.learning_rate", "in (0, 1]", self.learning_rate)
         require(1 <= self.rounds <= 100_000, "model.rounds", "in 1..100000", self.rounds)
-        require(self.early_stopping_rounds >= 1, "model.early_stopping_rounds", "at least 1", self.early_stopping_rounds)
+        require(
+            self.early_stopping_rounds >= 1,
+            "model.early_stopping_rounds",
+            "at least 1",
+            self.early_stopping_rounds,
+        )
         require(0 < self.subsample <= 1, "model.subsample", "in (0, 1]", self.subsample)
         require(0 < self.colsample <= 1, "model.colsample", "in (0, 1]", self.colsample)
         require(self.min_child_weight >= 0, "model.min_child_weight", "at least 0", self.min_child_weight)

@@ -1,0 +1,1 @@
+"""The models: what learns from a matrix and gives probabilities."""
