@@ -141,22 +141,25 @@ def require_columns(
     """Return contract column → column of the input; a given ``symbol`` needs no column.
 
     Raises:
-        DataGateError: Columns are missing; the message names them, those that are there, and the way out.
+        DataGateError: Columns are missing (the message names them, those that are there, and the way out), or
+            there twice.
     """
     names = {name: columns.get(name, name) for name in contract if not (name == "symbol" and symbol)}
     missing = [name for name, column in names.items() if column not in there]
+    twice = [column for column in names.values() if list(there).count(column) > 1]
+    if twice:
+        raise DataGateError(
+            f"{where} has the column {twice[0]!r} more than once; which one counts is not clear"
+        )
     if not missing:
         return names
     by_lower = {name.lower(): name for name in there}
     # Only bars can be mapped; a file of actions is small enough to be written in the contract's names.
     mappable = contract == BAR_COLUMNS
-    hints = [f"source.columns.{name}={by_lower[name]}" for name in missing if name in by_lower]
-    if not mappable:
-        way_out = "name them so"
-    elif hints:
-        way_out = f"map them with {' '.join(hints)}"
-    else:
-        way_out = f"map them with source.columns.{missing[0]}=<the file's column>"
+    way_out = "name them so"
+    if mappable:
+        known = {name: by_lower.get(name, "<the file's column>") for name in missing}
+        way_out = "map them with " + " ".join(f"source.columns.{name}={known[name]}" for name in missing)
     if "symbol" in missing and mappable:
         way_out += ", or give the symbol of a file for one instrument with source.symbol"
     lacking = ", ".join(repr(names[name]) for name in missing)
