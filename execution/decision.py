@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from execution import risk as risk_gate
@@ -40,7 +42,7 @@ def decide(
         nothing = np.full(len(snapshot.symbols), np.nan)
         return Decision(nothing, ("",) * len(snapshot.symbols), (), ())
     equity = risk_gate.prudent_equity(account, snapshot, risk)
-    if not np.isfinite(equity):
+    if not math.isfinite(equity):
         raise QuantmillError(
             f"{snapshot.session_date}: the account holds a symbol that never had a price; close it by hand"
         )
@@ -94,15 +96,14 @@ def _reasons(
     notes: dict[str, str] = {}
     for change in changes:
         notes[change.symbol] = f"{notes.get(change.symbol, '')}; {change.reason}"
-    ranked = ranking(snapshot.symbols, scores)
-    places = {i: rank for rank, i in enumerate(ranked.tolist(), start=1)}
-    for i in {*places, *np.flatnonzero(held).tolist()}:
-        symbol = snapshot.symbols[i]
-        score = (
-            f"score {scores.score[i]:.3g} rank {places[i]} of {len(ranked)}" if i in places else "no score"
-        )
-        wanted = "left alone" if np.isnan(weights[i]) else f"{weights[i]:.1%} of equity"
-        holds = "equity is used up" if is_ruined else f"holds {held[i]:.1%}"
-        whole_book = notes.get("*", "") if weights[i] != 0 else ""
-        reasons[i] = f"{score} → {wanted}, {holds}{notes.get(symbol, '')}{whole_book}"
+    ranked = ranking(snapshot.symbols, scores).tolist()
+    places = {i: rank for rank, i in enumerate(ranked, start=1)}
+    # Plain floats: hundreds of thousands of these are written in a backtest of a large universe.
+    score, wanted, holds = scores.score.tolist(), weights.tolist(), held.tolist()
+    for i in ranked + [i for i in np.flatnonzero(held).tolist() if i not in places]:
+        said = f"score {score[i]:.3g} rank {places[i]} of {len(ranked)}" if i in places else "no score"
+        target = "left alone" if math.isnan(wanted[i]) else f"{wanted[i]:.1%} of equity"
+        now = "equity is used up" if is_ruined else f"holds {holds[i]:.1%}"
+        whole_book = notes.get("*", "") if abs(wanted[i]) > 0 else ""
+        reasons[i] = f"{said} → {target}, {now}{notes.get(snapshot.symbols[i], '')}{whole_book}"
     return tuple(reasons)

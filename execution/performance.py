@@ -171,8 +171,8 @@ def measure(
     alpha, beta = market_model(equity, benchmark, periods)
     return {
         "sessions": float(len(equity)),
-        "initial_equity": float(equity[0]),
-        "final_equity": float(equity[-1]),
+        "initial_equity": _defined(equity[0]),
+        "final_equity": _defined(equity[-1]),
         "total_return": total_return(equity),
         "cagr": cagr(equity, periods),
         "volatility": volatility(equity, periods),

@@ -1,0 +1,177 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from execution.backtest import BacktestResult, run_backtest
+from execution.config import CostsConfig, RiskConfig, StrategyConfig
+from execution.performance import sharpe
+from tests.execution.markets import EVERY_DAY, FREE, LENIENT, NAN, panel
+from tests.execution.marts import write_marts
+from transforms import schemas
+from transforms.errors import QuantmillError
+from transforms.warehouse import Warehouse
+
+MODEL = StrategyConfig(name="model")
+COSTS = CostsConfig(name="test", commission_bps=10, slippage_bps=5)
+WEEKLY = replace(EVERY_DAY, rebalance="weekly", k=2, gross=0.9)
+TABLES = (
+    schemas.TARGETS,
+    schemas.RISK_DECISIONS,
+    schemas.ORDERS,
+    schemas.FILLS,
+    schemas.TRADES,
+    schemas.POSITIONS,
+    schemas.EQUITY,
+    schemas.PERFORMANCE,
+)
+COUNT = 40
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    """Forty sessions of four symbols; scores from the eleventh on, on three days none; a gap and actions."""
+    random = np.random.default_rng(5)
+    close = random.uniform(20, 80, 4) * np.exp(np.cumsum(random.normal(0, 0.03, (COUNT, 4)), axis=0))
+    close[15, 2] = NAN
+    split, dividend = np.ones_like(close), np.zeros_like(close)
+    split[25, 0], dividend[20:24, 1] = 2.0, 0.4
+    close[25:, 0] /= 2
+    score = random.normal(0.1, 0.3, close.shape)
+    score[:10] = NAN
+    score[17:20] = NAN
+    bars = panel(
+        close, open_=close * 1.002, split=split, dividend=dividend, benchmark=random.uniform(90, 110, COUNT)
+    )
+    with Warehouse(tmp_path / "warehouse.duckdb") as opened:
+        write_marts(opened, bars, score=score, model_id="m1", strategy="momentum")
+        yield opened
+
+
+def run(warehouse: Warehouse, book: str = "backtest/1", **changes: object) -> BacktestResult:
+    given: dict[str, object] = {
+        "strategy": MODEL,
+        "model_id": "m1",
+        "portfolio": WEEKLY,
+        "risk": RiskConfig(name="test", max_position_weight=0.4),
+        "costs": COSTS,
+        **changes,
+    }
+    return run_backtest(warehouse, book=book, **given)  # type: ignore[arg-type]
+
+
+def table(warehouse: Warehouse, contract: schemas.Table, book: str = "backtest/1") -> pl.DataFrame:
+    keys = ", ".join(f'"{column}"' for column in contract.key)
+    return warehouse.read(
+        f"select * exclude (book) from {contract.name} where book = ? order by {keys}", [book]
+    )
+
+
+def test_backtest_begins_with_the_first_scores_and_counts_what_it_wrote(warehouse: Warehouse) -> None:
+    result = run(warehouse)
+    assert (result.first_session, result.last_session) == (date(2024, 1, 15), date(2024, 2, 23))
+    assert result.sessions == 30 == len(table(warehouse, schemas.EQUITY))
+    assert result.orders == len(table(warehouse, schemas.ORDERS)) > 0
+    assert result.fills == len(table(warehouse, schemas.FILLS)) > 0
+    assert result.trades == len(table(warehouse, schemas.TRADES)) > 0
+    stored = dict(table(warehouse, schemas.PERFORMANCE).rows())
+    assert stored == result.metrics
+
+
+def test_tables_agree_with_each_other(warehouse: Warehouse) -> None:
+    result = run(warehouse)
+    equity = table(warehouse, schemas.EQUITY)
+    value = table(warehouse, schemas.POSITIONS).group_by("bar_at").agg(pl.col("market_value").sum())
+    worth = equity.join(value, on="bar_at", how="left").with_columns(pl.col("market_value").fill_null(0))
+    np.testing.assert_allclose(worth["equity"], worth["cash"] + worth["market_value"], rtol=1e-12)
+    np.testing.assert_allclose(worth["net_exposure"] * worth["equity"], worth["market_value"], atol=1e-6)
+    gain = table(warehouse, schemas.TRADES)["pnl"].sum()
+    assert gain == pytest.approx(equity["equity"][-1] - WEEKLY.initial_cash, abs=0.005)
+    assert result.metrics["sharpe"] == sharpe(equity["equity"].to_numpy())
+    filled = set(table(warehouse, schemas.FILLS)["client_order_id"])
+    orders = table(warehouse, schemas.ORDERS)
+    assert filled <= set(orders["client_order_id"])
+    assert set(orders.filter(pl.col("status") == "filled")["client_order_id"]) <= filled
+    assert orders["reason"].str.contains("of equity").all()
+    assert equity["benchmark"][0] == pytest.approx(WEEKLY.initial_cash)
+
+
+def test_targets_stand_only_for_rebalances_that_had_scores(warehouse: Warehouse) -> None:
+    result = run(warehouse)
+    targets = table(warehouse, schemas.TARGETS)
+    mondays = [date(2024, 1, 15), date(2024, 1, 22), date(2024, 1, 29), date(2024, 2, 5)]
+    mondays += [date(2024, 2, 12), date(2024, 2, 19)]
+    assert targets["session_date"].unique().sort().to_list() == mondays
+    assert result.rebalances == len(mondays)
+    assert targets["target_weight"].abs().max() == pytest.approx(0.4)
+    risk = table(warehouse, schemas.RISK_DECISIONS)
+    assert set(risk["rule"]) == {"max_position_weight"}
+    assert risk["reason"].is_not_null().all()
+
+
+def test_second_run_replaces_the_book_and_leaves_others_alone(warehouse: Warehouse) -> None:
+    run(warehouse)
+    run(warehouse, book="backtest/2", costs=FREE)
+    before = {contract.name: table(warehouse, contract) for contract in TABLES}
+    other = {contract.name: table(warehouse, contract, "backtest/2") for contract in TABLES}
+    run(warehouse)
+    for contract in TABLES:
+        assert table(warehouse, contract).equals(before[contract.name]), contract.name
+        assert table(warehouse, contract, "backtest/2").equals(other[contract.name]), contract.name
+
+
+def test_failure_while_writing_leaves_the_old_book_whole(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(warehouse)
+    before = {contract.name: table(warehouse, contract) for contract in TABLES}
+    replace_where = Warehouse.replace_where
+
+    def fail_at_metrics(self: Warehouse, contract: schemas.Table, *rest: object) -> int:
+        if contract is schemas.PERFORMANCE:
+            raise OSError("disk full")
+        return replace_where(self, contract, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Warehouse, "replace_where", fail_at_metrics)
+    with pytest.raises(OSError, match="disk full"):
+        run(warehouse, costs=FREE)
+    for contract in TABLES:
+        assert table(warehouse, contract).equals(before[contract.name]), contract.name
+
+
+def test_window_and_signals_are_respected(warehouse: Warehouse) -> None:
+    momentum = StrategyConfig(name="momentum", scores="signals")
+    result = run(
+        warehouse,
+        strategy=momentum,
+        model_id=None,
+        start=date(2024, 1, 24),
+        end=date(2024, 2, 9),
+        risk=LENIENT,
+    )
+    # The 24th to the 26th have no scores.
+    assert (result.first_session, result.last_session) == (date(2024, 1, 29), date(2024, 2, 9))
+    assert set(table(warehouse, schemas.TARGETS)["strategy"]) == {"momentum"}
+
+
+def test_no_scores_in_the_window_is_an_error_and_writes_nothing(warehouse: Warehouse) -> None:
+    with pytest.raises(QuantmillError, match="no score"):
+        run(warehouse, end=date(2024, 1, 5))
+    with pytest.raises(QuantmillError, match="strategy model has no score from 2024-01-24"):
+        run(warehouse, start=date(2024, 1, 24), end=date(2024, 1, 26))
+    assert table(warehouse, schemas.EQUITY).is_empty()
+
+
+def test_undefined_figures_are_null_in_the_tables(warehouse: Warehouse) -> None:
+    result = run(warehouse, end=date(2024, 1, 15))
+    assert (result.sessions, result.metrics["sharpe"]) == (1, None)
+    stored = dict(table(warehouse, schemas.PERFORMANCE).rows())
+    assert stored["sharpe"] is None
+    assert table(warehouse, schemas.FILLS).is_empty()
+    for contract in TABLES:
+        frame = table(warehouse, contract)
+        assert not any(frame[c].is_nan().any() for c in frame.columns if frame[c].dtype == pl.Float64)

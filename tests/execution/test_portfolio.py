@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from execution.config import PortfolioConfig
+from execution.portfolio import ranking, target_weights
+from tests.execution.markets import NAN, scores
+from transforms.errors import QuantmillError
+
+ABCD = ("A", "B", "C", "D")
+
+
+def config(**changes: object) -> PortfolioConfig:
+    return PortfolioConfig(**{"name": "test", "k": 2, "gross": 0.9, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ([0.1, 0.4, 0.3, 0.2], [0, 0.45, 0.45, 0]),
+        ([-0.1, 0.4, -0.3, 0.0], [0, 0.45, 0, 0]),  # one name above 0: the other half is cash
+        ([-0.1, -0.4, -0.3, -0.2], [0, 0, 0, 0]),
+        ([NAN, NAN, 0.3, NAN], [0, 0, 0.45, 0]),
+        ([0.3, 0.3, 0.3, 0.3], [0.45, 0.45, 0, 0]),  # ties go by name
+    ],
+)
+def test_long_holds_the_k_highest_scores_above_zero(score: list[float], expected: list[float]) -> None:
+    assert target_weights(ABCD, scores(score), config()).tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ([0.1, 0.4, -0.3, -0.2], [0.225, 0.225, -0.225, -0.225]),
+        ([0.1, 0.4, 0.3, -0.2], [0, 0.225, 0.225, -0.225]),
+        ([0.0, NAN, NAN, NAN], [0, 0, 0, 0]),
+    ],
+)
+def test_long_short_gives_half_of_the_gross_to_each_side(score: list[float], expected: list[float]) -> None:
+    assert target_weights(ABCD, scores(score), config(side="long_short")).tolist() == pytest.approx(expected)
+
+
+def test_inverse_volatility_weighs_the_calm_more_and_keeps_the_gross() -> None:
+    calm_first = scores([0.4, 0.3, 0.2, 0.1], volatility=[0.1, 0.3, 0.2, 0.2])
+    weights = target_weights(ABCD, calm_first, config(weighting="inverse_volatility"))
+    assert weights.tolist() == pytest.approx([0.9 * 0.75, 0.9 * 0.25, 0, 0])
+
+
+@pytest.mark.parametrize("unusable", [NAN, 0.0, -0.1])
+def test_name_without_a_volatility_leaves_its_place_to_the_next(unusable: float) -> None:
+    given = scores([0.4, 0.3, 0.2, 0.1], volatility=[unusable, 0.2, 0.2, 0.2])
+    weights = target_weights(ABCD, given, config(weighting="inverse_volatility"))
+    assert weights.tolist() == pytest.approx([0, 0.45, 0.45, 0])
+
+
+def test_weights_follow_their_symbols_under_any_order() -> None:
+    given = scores([0.3, 0.3, 0.3, -0.1], volatility=[0.1, 0.2, 0.3, 0.4])
+    chosen = config(weighting="inverse_volatility", side="long_short")
+    expected = dict(zip(ABCD, target_weights(ABCD, given, chosen), strict=True))
+    for permutation in ([3, 2, 1, 0], [1, 3, 0, 2]):
+        names = tuple(ABCD[i] for i in permutation)
+        moved = scores(given.score[permutation], volatility=given.volatility[permutation])
+        assert dict(zip(names, target_weights(names, moved, chosen), strict=True)) == expected
+
+
+def test_ranking_is_best_first_without_the_unscored() -> None:
+    assert ranking(ABCD, scores([0.1, NAN, 0.5, 0.1])).tolist() == [2, 0, 3]
+
+
+@pytest.mark.parametrize("field", ["score", "volatility", "confidence"])
+def test_infinite_input_stops_with_the_symbol(field: str) -> None:
+    given = scores([0.1, 0.2, 0.3, 0.4])
+    getattr(given, field)[2] = -np.inf
+    with pytest.raises(QuantmillError, match=f"the {field} of C is infinite"):
+        target_weights(ABCD, given, config())
