@@ -50,7 +50,7 @@ class BuildVars:
     Attributes:
         source, timeframe, calendar: Which raw rows are built on.
         universe_symbols: The members; empty means every symbol of the source but the benchmark.
-        benchmark: The symbol that others are compared with.
+        benchmark: The symbol that others are compared with; None where there is none.
         as_of: What was known at this moment (ISO timestamp, UTC); None for everything.
         periods_per_year: Bars per year, for annualised volatility.
         label_horizon: Bars from entry to exit.
@@ -61,7 +61,7 @@ class BuildVars:
     source: str
     timeframe: str
     calendar: str
-    benchmark: str
+    benchmark: str | None = None
     universe_symbols: list[str] = field(default_factory=list)
     as_of: str | None = None
     periods_per_year: int = 252
@@ -72,7 +72,8 @@ class BuildVars:
     def __post_init__(self) -> None:
         require_choice(self.timeframe, TIMEFRAMES, "source.timeframe")
         require_symbols(self.universe_symbols, "universe.symbols")
-        require_symbols([self.benchmark], "universe.benchmark")
+        if self.benchmark is not None:
+            require_symbols([self.benchmark], "universe.benchmark")
         if self.as_of is not None:
             try:
                 moment = datetime.fromisoformat(self.as_of)
@@ -323,8 +324,7 @@ def _invoke(
     ]
     environment = {
         "QUANTMILL_WAREHOUSE": str(database),
-        "QUANTMILL_THREADS": str(config["threads"]),
-        "QUANTMILL_MEMORY_LIMIT": config["memory_limit"],
+        "QUANTMILL_CONNECTION": json.dumps(config),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_VERSION_CHECK": "false",
         "DBT_USE_COLORS": "false",

@@ -6,35 +6,13 @@ bar_returns as (
 
 ),
 
-benchmark as (
-
-    select
-        bar_at,
-        log_return,
-        return_20
-    from bar_returns
-    where symbol in (select symbol from {{ ref('int_universe_members') }} where is_benchmark)
-
-),
-
--- The benchmark's bar must be the same bar; where it has none, what compares with it is NULL.
-compared as (
-
-    select
-        bar_returns.*,
-        benchmark.log_return as benchmark_log_return,
-        benchmark.return_20 as benchmark_return_20
-    from bar_returns
-    left join benchmark using (bar_at)
-
-),
-
 windowed as (
 
     select
         symbol,
         bar_at,
         session_date,
+        is_member,
         adj_close,
         adj_volume,
         typical_price,
@@ -47,71 +25,52 @@ windowed as (
         momentum_12_1,
         gap,
         (adj_high - adj_low) / adj_close as intraday_range,
-        return_20 - benchmark_return_20 as relative_return_20,
         {%- for n in [10, 20, 50, 200] %}
-        {{ rolling_avg('adj_close', n) }} as sma_{{ n }},
+        adj_close / {{ rolling_avg('adj_close', n) }} - 1 as sma_distance_{{ n }},
         {%- endfor %}
         {%- for n in [10, 20, 60] %}
         {{ volatility('log_return', n) }} as volatility_{{ n }},
         {%- endfor %}
         {{ parkinson('adj_high', 'adj_low', 20) }} as parkinson_20,
         {{ garman_klass('adj_open', 'adj_high', 'adj_low', 'adj_close', 20) }} as garman_klass_20,
-        {{ rolling_avg('typical_price', 20) }} as typical_price_mean_20,
-        {{ rolling_avg('adj_volume', 20) }} as volume_mean_20,
+        willr_14,
         {{ money_flow_index('typical_price', 'typical_price_change', 'adj_volume', 14) }} as mfi_14,
+        donchian_position_20,
+        high_252_distance,
+        drawdown_252,
         {{ amihud('log_return', 'traded_value', 20) }} as amihud_20,
         {{ rolling_beta('log_return', 'benchmark_log_return', 60) }} as beta_60,
-        {%- for n in [14, 20] %}
-        {{ rolling_extreme('min', 'adj_low', n) }} as lowest_{{ n }},
-        {{ rolling_extreme('max', 'adj_high', n) }} as highest_{{ n }},
-        {%- endfor %}
-        {%- for x in ['adj_close', 'typical_price', 'adj_volume'] %}
-        {{ rolling_extreme('min', x, 20) }} < {{ rolling_extreme('max', x, 20) }} as is_{{ x }}_varied,
-        {%- endfor %}
-        adj_close / {{ rolling_extreme('max', 'adj_high', 252) }} - 1 as high_252_distance,
-        adj_close / {{ rolling_extreme('max', 'adj_close', 252) }} - 1 as drawdown_252
-    from compared
+        relative_return_20,
+        return_rank_20,
+        stoch_raw_14,
+        {{ lagged_columns('stoch_raw_14', 5) }},
+        {{ lagged_columns('adj_close', 20) }},
+        {{ lagged_columns('adj_volume', 20) }},
+        {{ lagged_columns('typical_price', 20) }}
+    from bar_returns
+    window symbol_bars as (partition by symbol order by bar_at)
 
 ),
 
--- Values that did not vary deviate from their mean by rounding alone: no deviation there, rather than noise.
+centred as (
+
+    select
+        *,
+        {%- for x in ['adj_close', 'adj_volume', 'typical_price'] %}
+        {{ lagged_mean(x, 20) }} as {{ x }}_mean{{ ',' if not loop.last }}
+        {%- endfor %}
+    from windowed
+
+),
+
 deviated as (
 
     select
         *,
-        100 * {{ position_between('adj_close', 'lowest_14', 'highest_14') }} as stoch_raw_14,
-        case when is_adj_close_varied
-            then sqrt({{ rolling_deviation_sum('adj_close', 'sma_20', 20, 2) }} / 20) end as close_stddev_20,
-        case when is_typical_price_varied
-            then {{ rolling_deviation_sum('typical_price', 'typical_price_mean_20', 20, 1) }} / 20
-        end as typical_price_deviation_20,
-        case when is_adj_volume_varied
-            then sqrt({{ rolling_deviation_sum('adj_volume', 'volume_mean_20', 20, 2) }} / 19)
-        end as volume_stddev_20
-    from windowed
-    window symbol_bars as (partition by symbol order by bar_at)
-
-),
-
--- The slow stochastic smooths twice over three bars; twice over three is once over five with these weights.
-smoothed as (
-
-    select
-        *,
-        (
-            stoch_raw_14
-            + lag(stoch_raw_14, 1) over symbol_bars
-            + lag(stoch_raw_14, 2) over symbol_bars
-        ) / 3 as stoch_k_14_3,
-        (
-            stoch_raw_14
-            + 2 * lag(stoch_raw_14, 1) over symbol_bars
-            + 3 * lag(stoch_raw_14, 2) over symbol_bars
-            + 2 * lag(stoch_raw_14, 3) over symbol_bars
-            + lag(stoch_raw_14, 4) over symbol_bars
-        ) / 9 as stoch_d_14_3
-    from deviated
-    window symbol_bars as (partition by symbol order by bar_at)
+        sqrt({{ lagged_square_sum('adj_close', 'adj_close_mean', 20) }} / 20) as close_stddev,
+        sqrt({{ lagged_square_sum('adj_volume', 'adj_volume_mean', 20) }} / 19) as volume_stddev,
+        {{ lagged_absolute_sum('typical_price', 'typical_price_mean', 20) }} / 20 as typical_price_deviation
+    from centred
 
 ),
 
@@ -121,6 +80,7 @@ final as (
         symbol,
         bar_at,
         session_date,
+        is_member,
         adj_close,
         return_1,
         return_5,
@@ -131,30 +91,34 @@ final as (
         momentum_12_1,
         gap,
         intraday_range,
-        {%- for n in [10, 20, 50, 200] %}
-        adj_close / sma_{{ n }} - 1 as sma_distance_{{ n }},
-        {%- endfor %}
+        sma_distance_10,
+        sma_distance_20,
+        sma_distance_50,
+        sma_distance_200,
         volatility_10,
         volatility_20,
         volatility_60,
         parkinson_20,
         garman_klass_20,
-        {{ position_between('adj_close', '(sma_20 - 2 * close_stddev_20)', '(sma_20 + 2 * close_stddev_20)') }}
-            as bbands_percent_b_20_2,
-        4 * close_stddev_20 / sma_20 as bbands_width_20_2,
-        stoch_k_14_3,
-        stoch_d_14_3,
-        -100 * {{ position_between('adj_close', 'highest_14', 'lowest_14') }} as willr_14,
-        (typical_price - typical_price_mean_20) / (0.015 * typical_price_deviation_20) as cci_20,
+        0.5 + {{ ratio('adj_close - adj_close_mean', '(4 * close_stddev)') }} as bbands_percent_b_20_2,
+        nullif(4 * close_stddev / adj_close_mean, 0) as bbands_width_20_2,
+        -- The slow stochastic: a mean over three bars, and that mean's mean over three bars.
+        (stoch_raw_14 + stoch_raw_14_1 + stoch_raw_14_2) / 3 as stoch_k_14_3,
+        (
+            stoch_raw_14 + 2 * stoch_raw_14_1 + 3 * stoch_raw_14_2 + 2 * stoch_raw_14_3 + stoch_raw_14_4
+        ) / 9 as stoch_d_14_3,
+        willr_14,
+        {{ ratio('typical_price - typical_price_mean', '(0.015 * typical_price_deviation)') }} as cci_20,
         mfi_14,
-        {{ position_between('adj_close', 'lowest_20', 'highest_20') }} as donchian_position_20,
+        donchian_position_20,
         high_252_distance,
         drawdown_252,
-        (adj_volume - volume_mean_20) / volume_stddev_20 as volume_zscore_20,
+        {{ ratio('adj_volume - adj_volume_mean', 'volume_stddev') }} as volume_zscore_20,
         amihud_20,
         beta_60,
-        relative_return_20
-    from smoothed
+        relative_return_20,
+        return_rank_20
+    from deviated
 
 )
 

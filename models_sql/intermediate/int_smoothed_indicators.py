@@ -23,7 +23,7 @@ def model(dbt, session):
     def smooth(value, first, periods, alpha):
         """Exponential mean of ``value``, which is known from bar ``first`` on.
 
-        As in TA-Lib, the plain mean of the first ``periods`` values is the seed, and nothing stands before it.
+        As in TA-Lib, the plain mean of the first ``periods`` values is the seed; before it stands nothing.
         A running sum makes the seed: its order of additions is fixed, unlike that of ``sum``.
         """
         seeded_at = first + periods - 1
@@ -59,8 +59,6 @@ def model(dbt, session):
         "symbol",
         "bar_at",
         pl.when(moved > 0).then(100 * pl.col("average_gain_14") / moved).alias("rsi_14"),
-        pl.when(close != 0).then(100 * pl.col("atr_14") / close).alias("natr_14"),
-        pl.when(close != 0)
-        .then((pl.col("macd_12_26") - pl.col("macd_signal_12_26_9")) / close)
-        .alias("macd_hist_12_26_9_over_close"),
+        "atr_14",
+        (pl.col("macd_12_26") - pl.col("macd_signal_12_26_9")).alias("macd_hist_12_26_9"),
     )

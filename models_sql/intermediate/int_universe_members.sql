@@ -14,7 +14,7 @@ settings as (
 
     select
         {{ var_symbols('universe_symbols') }} as members,
-        {{ var_symbol('benchmark') }} as benchmark
+        {{ var_symbol_or_null('benchmark') }} as benchmark
 
 ),
 
@@ -26,8 +26,8 @@ final as (
         symbols.symbol,
         symbols.first_session_date as valid_from,
         cast(null as date) as valid_to,
-        symbols.symbol = settings.benchmark as is_benchmark,
-        symbols.symbol != settings.benchmark
+        symbols.symbol is not distinct from settings.benchmark as is_benchmark,
+        symbols.symbol is distinct from settings.benchmark
         and (len(settings.members) = 0 or list_contains(settings.members, symbols.symbol)) as is_member
     from symbols
     cross join settings

@@ -12,54 +12,57 @@
     {{ ratio(x ~ ' - ' ~ low, '(' ~ high ~ ' - ' ~ low ~ ')') }}
 {%- endmacro %}
 
-{# Annualised standard deviation of log returns over n bars; NULL where prices did not move. #}
+{# From the variance of one bar to the volatility of a year; NULL where prices did not move at all. #}
+{% macro annualised(variance) -%}
+    nullif(sqrt(greatest({{ variance }}, 0) * {{ var_integer('periods_per_year', 1, 1000000) }}), 0)
+{%- endmacro %}
+
+{# Annualised sample standard deviation of log returns over n bars. #}
 {% macro volatility(log_return, n) -%}
-    nullif({{ rolling_stddev(log_return, n) }} * sqrt({{ var_integer('periods_per_year', 1, 1000000) }}), 0)
+    {{ annualised('power(' ~ rolling_return_stddev(log_return, n) ~ ', 2)') }}
 {%- endmacro %}
 
-{# Parkinson (1980), Journal of Business 53: annualised volatility from high and low. #}
+{# Annualised volatility from the high-low range: Parkinson (1980), Journal of Business 53. #}
 {% macro parkinson(high, low, n) -%}
-    nullif(sqrt(
-        {{ rolling_avg('power(ln(' ~ high ~ ' / ' ~ low ~ '), 2)', n) }}
-        / (4 * ln(2)) * {{ var_integer('periods_per_year', 1, 1000000) }}
-    ), 0)
+    {{ annualised(rolling_avg('power(ln(' ~ high ~ ' / ' ~ low ~ '), 2)', n) ~ ' / (4 * ln(2))') }}
 {%- endmacro %}
 
-{# Garman and Klass (1980), Journal of Business 53, the practical estimator: annualised volatility. #}
+{# Annualised volatility from all four prices: Garman and Klass (1980), Journal of Business 53. #}
 {% macro garman_klass(open, high, low, close, n) -%}
     {%- set term -%}
         0.5 * power(ln({{ high }} / {{ low }}), 2) - (2 * ln(2) - 1) * power(ln({{ close }} / {{ open }}), 2)
     {%- endset -%}
-    nullif(sqrt(greatest({{ rolling_avg(term, n) }}, 0) * {{ var_integer('periods_per_year', 1, 1000000) }}), 0)
+    {{ annualised(rolling_avg(term, n)) }}
 {%- endmacro %}
 
-{# Money flow index (Quong and Soudack 1989), 0 to 100: share of positive in all money flow over n bars. #}
+{# Money flow index (Quong and Soudack 1989), 0 to 100: positive in all money flow over n bars. #}
 {% macro money_flow_index(typical_price, typical_price_change, volume, n) -%}
-    {%- set flow = typical_price ~ ' * ' ~ volume -%}
-    {%- set up -%}
-        case when {{ typical_price_change }} > 0 then {{ flow }} when {{ typical_price_change }} <= 0 then 0 end
+    {%- set positive -%}
+        case when {{ typical_price_change }} > 0 then {{ typical_price }} * {{ volume }} else 0 end
     {%- endset -%}
     {%- set moved -%}
-        case when {{ typical_price_change }} != 0 then {{ flow }} when {{ typical_price_change }} = 0 then 0 end
+        case when {{ typical_price_change }} != 0 then {{ typical_price }} * {{ volume }} else 0 end
     {%- endset -%}
-    100 * {{ ratio(rolling_sum(up, n), rolling_sum(moved, n)) }}
+    100 * {{ ratio(rolling_avg(positive, n, known_from=2), rolling_avg(moved, n, known_from=2)) }}
 {%- endmacro %}
 
-{# Amihud (2002), Journal of Financial Markets 5: mean of |log return| per million USD traded. #}
+{# Illiquidity: mean of |log return| per million USD traded. Amihud (2002), Journal of Financial Markets 5. #}
 {% macro amihud(log_return, traded_value, n) -%}
-    {{ rolling_avg(ratio('1e6 * abs(' ~ log_return ~ ')', traded_value), n) }}
+    {{ rolling_avg(ratio('1e6 * abs(' ~ log_return ~ ')', traded_value), n, known_from=none) }}
 {%- endmacro %}
 
-{# Slope of y on x by least squares over n bars; NULL unless all n have both (the product's sum sees to it). #}
+{# Slope of y on x by least squares over n bars; NULL unless all n have both (their product's mean sees to it). #}
 {% macro rolling_beta(y, x, n) -%}
     {{ ratio(
-        rolling_sum(x ~ ' * ' ~ y, n) ~ ' - ' ~ rolling_sum(x, n) ~ ' * ' ~ rolling_sum(y, n) ~ ' / ' ~ n,
-        '(' ~ rolling_sum(x ~ ' * ' ~ x, n) ~ ' - power(' ~ rolling_sum(x, n) ~ ', 2) / ' ~ n ~ ')'
+        rolling_avg(x ~ ' * ' ~ y, n, known_from=none)
+        ~ ' - ' ~ rolling_avg(x, n, known_from=2) ~ ' * ' ~ rolling_avg(y, n, known_from=2),
+        '(' ~ rolling_avg(x ~ ' * ' ~ x, n, known_from=2) ~ ' - power(' ~ rolling_avg(x, n, known_from=2) ~ ', 2))'
     ) }}
 {%- endmacro %}
 
 {# Position in a cross-section from -1 (lowest) to 1 (highest), symmetric around 0; ties share the middle. #}
 {% macro centred_rank(x, partition) -%}
-    (rank() over ({{ partition }} order by {{ x }}) - 1) / count(*) over ({{ partition }})
+    (rank() over ({{ partition }} order by {{ x }}) - 1)
+    / count(*) over ({{ partition }} order by {{ x }} rows between unbounded preceding and unbounded following)
     + cume_dist() over ({{ partition }} order by {{ x }}) - 1
 {%- endmacro %}

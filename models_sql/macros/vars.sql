@@ -83,10 +83,15 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro var_symbol(name) -%}
+{# A symbol as a literal; a typed NULL where there is none. #}
+{% macro var_symbol_or_null(name) -%}
     {%- set value = var(name) -%}
-    {{- check_symbol(name, value) -}}
-    {{ literal(value) }}
+    {%- if value is none -%}
+        cast(null as varchar)
+    {%- else -%}
+        {{- check_symbol(name, value) -}}
+        {{ literal(value) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {# A list of symbols as a VARCHAR[] literal, possibly empty. #}

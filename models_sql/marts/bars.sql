@@ -8,7 +8,7 @@ bars as (
 
 universe as (
 
-    select * from {{ ref('int_universe_members') }}
+    select * from {{ ref('universe') }}
 
 ),
 
@@ -45,4 +45,3 @@ final as (
 )
 
 select * from final
-order by symbol, bar_at

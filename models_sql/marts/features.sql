@@ -12,81 +12,51 @@ smoothed_indicators as (
 
 ),
 
-universe as (
-
-    select * from {{ ref('int_universe_members') }}
-
-),
-
-members as (
-
-    select rolling_indicators.*
-    from rolling_indicators
-    inner join universe
-        on
-            rolling_indicators.symbol = universe.symbol
-            and rolling_indicators.session_date >= universe.valid_from
-            and (universe.valid_to is null or rolling_indicators.session_date < universe.valid_to)
-    where universe.is_member
-
-),
-
--- A rank needs somebody to be compared with.
-ranked as (
-
-    select
-        *,
-        case when return_20 is not null and count(return_20) over (partition by bar_at) > 1
-            then percent_rank() over (partition by bar_at, return_20 is null order by return_20)
-        end as return_rank_20
-    from members
-
-),
-
 final as (
 
     select
-        ranked.symbol,
-        ranked.bar_at,
-        ranked.session_date,
-        ranked.return_1,
-        ranked.return_5,
-        ranked.return_10,
-        ranked.return_20,
-        ranked.return_60,
-        ranked.log_return_1,
-        ranked.momentum_12_1,
-        ranked.gap,
-        ranked.intraday_range,
-        ranked.sma_distance_10,
-        ranked.sma_distance_20,
-        ranked.sma_distance_50,
-        ranked.sma_distance_200,
-        ranked.volatility_10,
-        ranked.volatility_20,
-        ranked.volatility_60,
-        ranked.parkinson_20,
-        ranked.garman_klass_20,
-        smoothed_indicators.natr_14,
-        smoothed_indicators.rsi_14,
-        smoothed_indicators.macd_hist_12_26_9_over_close,
-        ranked.bbands_percent_b_20_2,
-        ranked.bbands_width_20_2,
-        ranked.stoch_k_14_3,
-        ranked.stoch_d_14_3,
-        ranked.willr_14,
-        ranked.cci_20,
-        ranked.mfi_14,
-        ranked.donchian_position_20,
-        ranked.high_252_distance,
-        ranked.drawdown_252,
-        ranked.volume_zscore_20,
-        ranked.amihud_20,
-        ranked.beta_60,
-        ranked.relative_return_20,
-        ranked.return_rank_20
-    from ranked
-    inner join smoothed_indicators using (symbol, bar_at)
+        rolling.symbol,
+        rolling.bar_at,
+        rolling.session_date,
+        rolling.return_1,
+        rolling.return_5,
+        rolling.return_10,
+        rolling.return_20,
+        rolling.return_60,
+        rolling.log_return_1,
+        rolling.momentum_12_1,
+        rolling.gap,
+        rolling.intraday_range,
+        rolling.sma_distance_10,
+        rolling.sma_distance_20,
+        rolling.sma_distance_50,
+        rolling.sma_distance_200,
+        rolling.volatility_10,
+        rolling.volatility_20,
+        rolling.volatility_60,
+        rolling.parkinson_20,
+        rolling.garman_klass_20,
+        smoothed.atr_14 / rolling.adj_close * 100 as natr_14,
+        smoothed.rsi_14,
+        smoothed.macd_hist_12_26_9 / rolling.adj_close as macd_hist_12_26_9_over_close,
+        rolling.bbands_percent_b_20_2,
+        rolling.bbands_width_20_2,
+        rolling.stoch_k_14_3,
+        rolling.stoch_d_14_3,
+        rolling.willr_14,
+        rolling.cci_20,
+        rolling.mfi_14,
+        rolling.donchian_position_20,
+        rolling.high_252_distance,
+        rolling.drawdown_252,
+        rolling.volume_zscore_20,
+        rolling.amihud_20,
+        rolling.beta_60,
+        rolling.relative_return_20,
+        rolling.return_rank_20
+    from rolling_indicators as rolling
+    inner join smoothed_indicators as smoothed using (symbol, bar_at)
+    where rolling.is_member
 
 )
 
