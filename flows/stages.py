@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.run import Run, Stage
 from transforms.config import SourceConfig
-from transforms.errors import QuantmillError
 from transforms.versions import plain
+
+if TYPE_CHECKING:
+    from flows.dbt import BuildVars
+    from transforms.landing import LandedPage
 
 
 def _source_of(run: Run) -> SourceConfig:
@@ -26,14 +29,14 @@ def _ingest_inputs(run: Run) -> Any:
 def _ingest(run: Run, _fingerprint: str) -> dict[str, Any]:
     from transforms.ingest import ingest
 
-    def show(done: str) -> None:
-        run.display.update("ingest", done)
+    def show(page: LandedPage, _appended: int) -> None:
+        run.display.update("ingest", f"{page.kind} page {page.page}, {page.rows:,} rows")
 
-    result = ingest(run.warehouse, run.home, _source_of(run), on_page=lambda page: show(f"page {page}"))
+    result = ingest(run.warehouse, run.home, _source_of(run), on_page=show)
     return {
         "appended": result.rows_appended,
         "received": result.rows_received,
-        "symbols": len(result.symbols),
+        "symbols": result.symbols,
         "first": str(result.first_session),
         "last": str(result.last_session),
         "data_version": result.data_version,
@@ -65,25 +68,22 @@ def _gate_inputs(run: Run) -> Any:
 
 
 def _gate(run: Run, _fingerprint: str) -> dict[str, Any]:
-    from expectations.gate import check_bars
+    from expectations.gate import check_bars, check_corporate_actions
 
     source = _source_of(run)
-    result = check_bars(
-        run.warehouse,
-        run.home,
-        source=source.name,
-        timeframe=source.timeframe,
-        calendar=source.calendar,
-        gate=run.config.gate,
-        run_id=run.run_id,
-    )
-    for warning in result.warnings:
+    gate = run.config.gate
+    of: dict[str, Any] = {"source": source.name, "calendar": source.calendar, "gate": gate, "run_id": run.run_id}
+    # Actions first: the splits that pass adjust the returns which the bars' outlier check looks at.
+    actions = check_corporate_actions(run.warehouse, run.home, **of)
+    bars = check_bars(run.warehouse, run.home, timeframe=source.timeframe, **of)
+    warnings = actions.warnings + bars.warnings
+    for warning in warnings:
         run.alert("warning", warning)
     return {
-        "expectations": len(result.outcomes),
-        "quarantined": result.quarantined_rows,
-        "warnings": len(result.warnings),
-        "data_docs": str(result.data_docs) if result.data_docs else None,
+        "expectations": len(actions.outcomes) + len(bars.outcomes),
+        "quarantined": actions.quarantined_rows + bars.quarantined_rows,
+        "warnings": len(warnings),
+        "data_docs": str(bars.data_docs) if bars.data_docs else None,
     }
 
 
@@ -101,28 +101,19 @@ GATE = Stage(
 # ---------------------------------------------------------------- build
 
 
-def build_vars(run: Run) -> dict[str, Any]:
-    """Return the dbt vars of a run: all that the SQL may depend on besides the raw tables."""
+def build_vars(run: Run) -> BuildVars:
+    """Return what the SQL may depend on besides the raw tables."""
+    from flows.dbt import BuildVars
+
     config = run.config
-    return {
-        "source": config.source.name,
-        "timeframe": config.source.timeframe,
-        "calendar": config.source.calendar,
-        "as_of": config.as_of,
-        "universe_symbols": config.universe.symbols,
-        "benchmark": config.universe.benchmark,
-        "periods_per_year": config.features.periods_per_year,
-        "label_horizon": config.labels.horizon,
-        "label_entry": config.labels.entry,
-        "label_dead_band": config.labels.dead_band,
-    }
+    return BuildVars.from_config(config.source, config.universe, config.features, config.labels, config.as_of)
 
 
 def _build_basis(run: Run) -> dict[str, Any]:
     quarantine = run.warehouse.content_digest("quarantine.bars") + run.warehouse.content_digest(
         "quarantine.corporate_actions"
     )
-    return {"data": _data_version(run), "quarantine": quarantine, "vars": build_vars(run)}
+    return {"data": _data_version(run), "quarantine": quarantine, "vars": plain(build_vars(run))}
 
 
 def _build(run: Run, _fingerprint: str) -> dict[str, Any]:
@@ -132,7 +123,7 @@ def _build(run: Run, _fingerprint: str) -> dict[str, Any]:
     last = run.ledger.latest("build")
     # The same rows under the same vars: only changed SQL, and what depends on it, needs building.
     only_code = last is not None and last.output["basis"] == basis
-    result = build(run.home, run.warehouse, basis["vars"], engine=run.config.engine, changed_only=only_code)
+    result = build(run.home, run.warehouse, build_vars(run), engine=run.config.engine, changed_only=only_code)
     marts = ("bars", "features", "signals", "training_set")
     return {
         "basis": basis,
@@ -203,7 +194,7 @@ def _check_scores(run: Run, _fingerprint: str) -> dict[str, Any]:
     from expectations.gate import check_predictions
 
     model_id = run.outputs["train"]["model_id"]
-    result = check_predictions(run.warehouse, model_id=model_id, run_id=run.run_id)
+    result = check_predictions(run.warehouse, run.home, model_id=model_id, gate=run.config.gate, run_id=run.run_id)
     return {"expectations": len(result.outcomes)}
 
 
@@ -252,7 +243,15 @@ def _backtest(run: Run, fingerprint: str) -> dict[str, Any]:
         risk=config.risk,
         costs=config.costs,
     )
-    check_targets(run.warehouse, book=result.book, risk=config.risk, run_id=run.run_id)
+    check_targets(
+        run.warehouse,
+        run.home,
+        book=result.book,
+        max_position_weight=config.risk.max_position_weight,
+        max_gross=config.risk.max_gross,
+        gate=config.gate,
+        run_id=run.run_id,
+    )
     return {
         "book": result.book,
         "metrics": result.metrics,
@@ -285,14 +284,13 @@ PROMOTE = Stage("promote", code=(), inputs=None, carry_out=_promote, detail=lamb
 
 
 def _score(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from expectations.gate import check_predictions
     from ml.registry import champion
     from ml.scoring import score_missing
 
     model_id = champion(run.warehouse)
     scored = score_missing(run.warehouse, run.home, model_id, threads=run.config.engine.threads)
-    from expectations.gate import check_predictions
-
-    check_predictions(run.warehouse, model_id=model_id, run_id=run.run_id)
+    check_predictions(run.warehouse, run.home, model_id=model_id, gate=run.config.gate, run_id=run.run_id)
     return {"model_id": model_id, "scored": scored}
 
 
@@ -331,7 +329,7 @@ def _trade(run: Run, _fingerprint: str) -> dict[str, Any]:
         end=day(config.flow.end),
         run_id=run.run_id,
     )
-    return {"book": result.book, "message": result.message, "orders": len(result.orders), "fills": result.fills}
+    return {"book": result.book, "message": result.message, "orders": len(result.orders), "fills": len(result.fills)}
 
 
 TRADE = Stage("trade", code=(), inputs=None, carry_out=_trade, detail=lambda out: str(out["message"]))

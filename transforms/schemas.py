@@ -48,7 +48,7 @@ BARS = Table(
         "source": "VARCHAR",
         "timeframe": "VARCHAR",
         "symbol": "VARCHAR",
-        "bar_at": "TIMESTAMP",  # start of the bar, UTC; daily bars: midnight of the exchange's date
+        "bar_at": "TIMESTAMP",  # start of the bar, UTC; daily bars: midnight in the exchange's zone
         "session_date": "DATE",
         "open": "DOUBLE",
         "high": "DOUBLE",
