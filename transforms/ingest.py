@@ -28,6 +28,7 @@ _SHAPES: dict[str, dict[str, pl.DataType]] = {"bars": BARS_SCHEMA, "corporate_ac
 _SESSIONS_BEFORE = timedelta(days=10)
 _SESSIONS_NEEDED = timedelta(days=30)
 _SESSIONS_LOADED = timedelta(days=60)
+_EARLIEST_SESSION = date(1900, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -244,12 +245,11 @@ def _load_sessions(warehouse: Warehouse, config: SourceConfig) -> None:
     """Bring ``raw.sessions`` to cover the bars and some weeks more; touch nothing if it does."""
     sql = """
         select min(session_date), max(session_date) from raw.bars
-        where source = ? and timeframe = ? and session_date <= ?
+        where source = ? and timeframe = ? and session_date between ? and ?
     """
-    today = (
-        utc_now().date()
-    )  # a bar dated in the far future is the gate's to find, not the calendar's to follow
-    first, last = warehouse.read(sql, [config.name, config.timeframe, today]).row(0)
+    # Bars dated before that or in the future are the gate's to find, not the calendar's to follow.
+    plausible = [_EARLIEST_SESSION, utc_now().date()]
+    first, last = warehouse.read(sql, [config.name, config.timeframe, *plausible]).row(0)
     if first is None:
         return
     sql = "select min(session_date), max(session_date) from raw.sessions where calendar = ?"

@@ -181,9 +181,9 @@ class Warehouse:
             yield
         except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException) as error:
             raise QuantmillError(
-                f"{self.path}: the file cannot be read or written ({_first_line(error)}). If the disk is "
-                "full, free some space; if the file is damaged, move it away and run again, and it is rebuilt "
-                "from the landing directory"
+                f"{self.path}: the file cannot be read or written ({_first_line(error)}). If the disk "
+                "is full, free some space; if the file is damaged, move it away and run again, and it is "
+                "rebuilt from the landing directory"
             ) from error
 
     def has_table(self, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from transforms.sources.base import Coverage, Page
 
 
 def bars(*rows: tuple[str | None, int | None, float | None]) -> pl.DataFrame:
-    """Return bars from (symbol, day of March 2024, close); NULL days have a defect."""
+    """Return bars from (symbol, day of March 2024, close); rows without a day have a defect."""
     content = []
     for symbol, day, close in rows:
         stamp = None if day is None else datetime(2024, 3, 1) + timedelta(days=day - 1)  # noqa: DTZ001
@@ -39,7 +39,6 @@ class TinyConfig(SourceConfig):
 
     name: str = "tiny"
     edition: str = "first"
-    note: dict[str, str] = field(default_factory=dict)
 
 
 EDITIONS: dict[str, dict[str, list[pl.DataFrame]]] = {
@@ -59,6 +58,10 @@ EDITIONS: dict[str, dict[str, list[pl.DataFrame]]] = {
             bars(("B", 6, float("nan")), ("B", 7, 21.0), ("C", 4, 1.0), ("C", 5, 1.6)),
         ],
     },
+    "small": {
+        "corporate_actions": [actions(("A", 5, "split", 2.0))],
+        "bars": [bars(("A", 4, 10.0), ("A", 5, 5.1), ("B", 4, 20.0))],
+    },
     "empty": {"corporate_actions": [], "bars": []},
 }
 
@@ -76,3 +79,18 @@ class TinySource:
         for number, frame in enumerate(EDITIONS[self._edition][kind]):
             if number > after:
                 yield Page(kind, number, frame)
+
+
+def weekdays(calendar: str, start: date, end: date) -> pl.DataFrame:
+    """Stand in for ``calendars.sessions`` where its second of start-up would be the whole test."""
+    days = pl.date_range(start, end, eager=True)
+    opening = days.cast(pl.Datetime("us"))
+    return pl.DataFrame(
+        {
+            "calendar": [calendar] * len(days),
+            "session_date": days,
+            "open_at": opening,
+            "close_at": opening + timedelta(hours=6),
+            "is_half_day": [False] * len(days),
+        }
+    ).filter(pl.col("session_date").dt.weekday() <= 5)
