@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from execution.config import PortfolioConfig, SimulatedBrokerConfig
 from execution.desk import Desk, Rules
 from execution.journal import Journal
 from execution.panel import Panel, ScorePanel
-from execution.types import Broker
+from execution.types import Account, Broker, Fill, Order
 from tests.execution.markets import EVERY_DAY, FREE, LENIENT, panel, score_panel
 from transforms.paths import Home
 
@@ -98,6 +99,49 @@ def alternating(count: int = 12, *, names: int = 3) -> tuple[Panel, ScorePanel]:
     dividend[count // 3, 1] = 0.5
     close[count // 4, 2] = open_[count // 4, 2] = np.nan
     score = np.array([[1.0 + ((n + t // 2) % names) for n in range(names)] for t in range(count)])
-    return panel(
-        close, open_=open_, split=split, dividend=dividend, benchmark=100 + np.arange(count)
-    ), score_panel(score)
+    benchmark = 100.0 + np.arange(count)
+    bars = panel(close, open_=open_, split=split, dividend=dividend, benchmark=benchmark)
+    return bars, score_panel(score)
+
+
+class ScriptedBroker:
+    """A broker that is not simulated: it answers and fills as a test tells it to."""
+
+    name = "scripted"
+    is_simulated = False
+
+    def __init__(self, answer: str = "accepted") -> None:
+        self.answer = answer
+        self.orders: dict[str, Order] = {}
+        self.statuses: dict[str, str] = {}
+        self.submitted: list[str] = []
+        self.filled: list[Fill] = []
+
+    def submit(self, order: Order) -> str:
+        self.submitted.append(order.client_order_id)
+        self.orders.setdefault(order.client_order_id, order)
+        return self.statuses.setdefault(order.client_order_id, self.answer)
+
+    def find(self, client_order_id: str) -> str | None:
+        return self.statuses.get(client_order_id)
+
+    def fill(self, client_order_id: str, quantity: float, *, bar_at: datetime, price: float = 10.0) -> None:
+        """Fill some of an order (``quantity`` positive)."""
+        order = self.orders[client_order_id]
+        signed = quantity if order.side == "buy" else -quantity
+        fill_id = f"fill-{len(self.filled)}"
+        self.filled.append(
+            Fill(fill_id, client_order_id, order.symbol, signed, price, 0.0, 0.0, bar_at, bar_at.date())
+        )
+        self.statuses[client_order_id] = "partially_filled"
+
+    def fills(self) -> list[Fill]:
+        return list(self.filled)
+
+    def account(self, symbols: tuple[str, ...]) -> Account:
+        quantity = [sum(fill.quantity for fill in self.filled if fill.symbol == symbol) for symbol in symbols]
+        cash = 100_000.0 - sum(fill.quantity * fill.price for fill in self.filled)
+        return Account(symbols, cash, np.array(quantity, dtype=float))
+
+    def close(self) -> None:
+        pass
