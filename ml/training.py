@@ -6,7 +6,9 @@ the two leaves a directory that nothing refers to, and the next run with the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,10 @@ from transforms.versions import library_versions
 from transforms.warehouse import Warehouse, utc_now
 
 ALL_FOLDS = -1
+
+# Up to this many training rows a fold keeps no more than one thread busy (two are three times slower than one
+# on a machine that has other work), so folds are fitted side by side; larger ones one by one on all threads.
+_ROWS_FOR_ALL_THREADS = 250_000
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,12 @@ class TrainResult:
 class _FoldResult:
     fold: Fold
     rows: FoldRows
+    artifact: bytes
+    suffix: str
+    probability: Floats  # of the test rows
     best_iteration: int | None
     importance: Floats
-    entry: dict[str, Any]  # in the manifest
+    fit_metrics: dict[str, float | None]
 
 
 def train(
@@ -114,27 +123,28 @@ def train(
     writer = ArtifactWriter(home, model_id)
     probability = np.full(len(table.keys), np.nan)
     fold_of_row = np.full(len(table.keys), ALL_FOLDS, dtype=np.int32)
-    results = []
-    for fold in folds:
-        rows = fold.rows(sessions, ends)
-        fitted, fit_metrics = _fit(open_model(model, threads=threads), table, label, fold, rows)
-        tested = fitted.predict(_take(table.values, rows.test))
-        where = f"model {model_id}, fold {fold.number}"
-        probability[rows.test] = checked_probabilities(tested, table.keys, rows.test, where)
-        fold_of_row[rows.test] = fold.number
-        file = f"fold-{fold.number:03d}{fitted.suffix}"
-        digest = writer.add(file, fitted.to_bytes())
+    results: list[_FoldResult] = []
+    entries = []
+    for result in _learn(model, table, label, [(fold, fold.rows(sessions, ends)) for fold in folds], threads):
+        number, test = result.fold.number, result.rows.test
+        where = f"model {model_id}, fold {number}"
+        probability[test] = checked_probabilities(result.probability, table.keys, test, where)
+        fold_of_row[test] = number
+        file = f"fold-{number:03d}{result.suffix}"
+        digest = writer.add(file, result.artifact)
         failpoint("train.fold")
-        entry = {
-            "fold": fold.number,
-            "file": file,
-            "sha256": digest,
-            **{name: value.isoformat() for name, value in _dates(fold).items()},
-            **_counts(rows),
-            "best_iteration": fitted.best_iteration,
-            "metrics": fit_metrics,
-        }
-        results.append(_FoldResult(fold, rows, fitted.best_iteration, fitted.importance(), entry))
+        entries.append(
+            {
+                "fold": number,
+                "file": file,
+                "sha256": digest,
+                **{name: value.isoformat() for name, value in _dates(result.fold).items()},
+                **_counts(result.rows),
+                "best_iteration": result.best_iteration,
+                "metrics": result.fit_metrics,
+            }
+        )
+        results.append(result)
         if on_fold is not None:
             on_fold(len(results), len(folds))
 
@@ -149,7 +159,7 @@ def train(
         "features": list(columns),
         "lineage": lineage,
         "libraries": library_versions(),
-        "folds": [result.entry for result in results],
+        "folds": entries,
     }
     predictions = _predictions(model_id, table.keys, probability, fold_of_row)
     metrics = _metrics(table.keys, probability, fold_of_row, labels.horizon)
@@ -179,10 +189,24 @@ def train(
     return TrainResult(model_id, directory, digest, len(folds), len(predictions), metrics[ALL_FOLDS])
 
 
-def _fit(
-    model: Model, table: FeatureTable, label: Matrix, fold: Fold, rows: FoldRows
-) -> tuple[Model, dict[str, float | None]]:
-    """Fit one fold; return the model and its log loss on what it was fitted and stopped on."""
+def _learn(
+    config: ModelConfig, table: FeatureTable, label: Matrix, folds: list[tuple[Fold, FoldRows]], threads: int
+) -> Iterator[_FoldResult]:
+    """Yield the folds' results in order; they depend neither on the threads nor on what runs beside them."""
+    cores = threads or os.cpu_count() or 1
+    is_small = max(len(rows.train) for _, rows in folds) <= _ROWS_FOR_ALL_THREADS
+    workers, threads_each = (min(cores, len(folds)), 1) if is_small else (1, cores)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="fold")
+    try:
+        yield from pool.map(
+            lambda part: _fit(open_model(config, threads=threads_each), table, label, *part), folds
+        )
+    finally:
+        pool.shutdown(cancel_futures=True)  # after a failure: begin no further fold
+
+
+def _fit(model: Model, table: FeatureTable, label: Matrix, fold: Fold, rows: FoldRows) -> _FoldResult:
+    """Fit one fold and predict its test window."""
     x, y = _take(table.values, rows.train), label[rows.train]
     x_validation, y_validation = _take(table.values, rows.validation), label[rows.validation]
     if y.min() == y.max():
@@ -191,11 +215,20 @@ def _fit(
             "so there is nothing to tell apart. Raise split.train_sessions, or look at marts.labels"
         )
     model.fit(x, y, x_validation, y_validation, table.features)
-    metrics = {
+    fit_metrics = {
         "train_log_loss": log_loss(model.predict(x), y.astype(np.float64)),
         "validation_log_loss": log_loss(model.predict(x_validation), y_validation.astype(np.float64)),
     }
-    return model, metrics
+    return _FoldResult(
+        fold=fold,
+        rows=rows,
+        artifact=model.to_bytes(),
+        suffix=model.suffix,
+        probability=model.predict(_take(table.values, rows.test)),
+        best_iteration=model.best_iteration,
+        importance=model.importance(),
+        fit_metrics=fit_metrics,
+    )
 
 
 def _take(values: Matrix, positions: NDArray[np.intp]) -> Matrix:

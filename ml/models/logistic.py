@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,10 @@ from ml.models.base import Floats
 from transforms.errors import ArtifactError, QuantmillError
 
 _LARGEST_GRADIENT = 1e-3  # of the mean log likelihood; beyond it the optimiser has not arrived
+
+
+# Folds are fitted side by side, and Python's warning filters belong to the whole process.
+_WARNINGS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class LogisticModel:
         model = GLM(y.astype(np.float64), design, family=Binomial())
         penalty = np.full(len(features) + 1, self._config.alpha)
         penalty[0] = 0.0
-        with warnings.catch_warnings():
+        with _WARNINGS, warnings.catch_warnings():
             # It warns whenever a line search ends at machine precision; the gradient says if that is enough.
             warnings.simplefilter("ignore", ConvergenceWarning)
             found = np.asarray(model.fit_regularized(method="elastic_net", alpha=penalty, L1_wt=0.0).params)
