@@ -183,8 +183,7 @@ def _read_numbers(received: pl.Series, name: str, where: str) -> tuple[pl.Series
         return received.cast(pl.Float64), _as_defects(name, _none(len(received)))
     if received.dtype not in (pl.String, pl.Categorical, pl.Enum):
         raise DataGateError(
-            f"{where}: column {received.name!r} holds {received.dtype}, but {name} must be numbers; map "
-            f"another column with source.columns.{name}"
+            f"{where}: column {received.name!r} holds {received.dtype}, but {name} must be numbers or text"
         )
     text = _text(received)
     numbers = text.str.strip_chars().cast(pl.Float64, strict=False)

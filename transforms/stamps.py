@@ -81,7 +81,7 @@ def read_stamps(
             as_written = as_written | pl.col("naive")
         session = pl.when(as_written).then(pl.col("wall").dt.date()).otherwise(at_exchange)
         frame = frame.with_columns(session_date=session)
-        frame = frame.with_columns(bar_at=_midnight(pl.col("session_date"), exchange_timezone))
+        frame = frame.with_columns(bar_at=midnight_at(pl.col("session_date"), exchange_timezone))
     else:
         frame = frame.with_columns(session_date=at_exchange, bar_at=instant)
     bad = pl.col("session_date").is_null() & ~pl.col("blank")
@@ -163,7 +163,7 @@ def _utc(aware: pl.Expr) -> pl.Expr:
     return aware.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
 
 
-def _midnight(day: pl.Expr, zone: str) -> pl.Expr:
+def midnight_at(day: pl.Expr, zone: str) -> pl.Expr:
     """Return the first moment of a date in ``zone`` as naive UTC (01:00 where clocks skip midnight)."""
     start = day.cast(_US)
     first, second = (
