@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.config import RunConfig
 from transforms.errors import QuantmillError
+from transforms.failpoints import failpoint
 from transforms.ops import SEVERITIES, Ledger
 from transforms.paths import Home
 from transforms.versions import code_version, digest, library_versions, plain
@@ -98,6 +99,7 @@ class Run:
             if stage.inputs is not None and stage.shared:
                 self.ledger.invalidate(stage.name)
             self.outputs[stage.name] = stage.carry_out(self, fingerprint)
+            failpoint(f"stage.{stage.name}")
         seconds = time.monotonic() - started
         if not skipped and stage.inputs is not None:
             self.ledger.record(stage.name, fingerprint, seconds=seconds, output=self.outputs[stage.name])

@@ -24,6 +24,7 @@ import polars as pl
 from transforms import schemas
 from transforms.config import EngineConfig
 from transforms.errors import QuantmillError, WarehouseBusyError
+from transforms.failpoints import failpoint
 
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 
@@ -278,6 +279,7 @@ class Warehouse:
             self.execute("detach publishing")
         with building.open("rb") as handle:
             os.fsync(handle.fileno())
+        failpoint("publish.rename")
         building.replace(target)
         fsync_directory(target.parent)
 

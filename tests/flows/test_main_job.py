@@ -1,0 +1,105 @@
+"""The main job on its real input, from the command line, as a newcomer meets it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import SECRET, Place
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+
+
+@pytest.fixture(scope="module")
+def main_job(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The sample run cold, with a temporary Prefect server of its own, as ``make run`` does it."""
+    place = Place(tmp_path_factory.mktemp("main") / "home", api="")
+    done = place.run()
+    assert done.code == 0, done.err
+    assert str(place.home.reports) in done.out
+    assert str(place.home.published) in done.out
+    return place
+
+
+def test_every_step_left_its_rows(main_job: Place) -> None:
+    for table in (
+        "raw.bars",
+        "raw.corporate_actions",
+        "raw.sessions",
+        "marts.bars",
+        "marts.features",
+        "marts.labels",
+        "marts.training_set",
+        "marts.signals",
+        "ml.predictions",
+        "ml.folds",
+        "ml.metrics",
+        "ml.feature_importance",
+        "execution.targets",
+        "execution.orders",
+        "execution.fills",
+        "execution.trades",
+        "execution.equity",
+        "execution.metrics",
+        "ops.gate_results",
+    ):
+        assert main_job.read(f"select count(*) from {table}").item() > 0, table
+
+
+def test_the_run_is_in_the_ledger_and_in_prefects_history(main_job: Place) -> None:
+    run = main_job.read("select * from ops.runs").row(0, named=True)
+    assert (run["flow"], run["state"], run["exit_code"]) == ("research", "done", 0)
+    assert run["data_version"]
+    assert run["report"]
+    with sqlite3.connect(main_job.home.prefect / "prefect.db") as prefect:
+        flows = prefect.execute("select name, state_name from flow_run").fetchall()
+        tasks = {name for (name,) in prefect.execute("select name from task_run")}
+        links = {key for (key,) in prefect.execute("select key from artifact")}
+    assert [state for _, state in flows] == ["Completed"]
+    for stage in ("ingest", "gate", "build", "train", "backtest", "trade", "report"):
+        assert any(name.startswith(stage) for name in tasks), tasks
+    for model in ("features", "labels", "training_set", "stg_raw__bars"):
+        assert any(model in name for name in tasks), tasks
+    assert {"report", "data-docs"} <= links
+
+
+def test_predictions_are_out_of_sample_and_orders_are_journaled(main_job: Place) -> None:
+    leaks = main_job.read(
+        "select count(*) from ml.predictions p join ml.folds f using (model_id, fold) "
+        "where p.session_date <= f.train_end or p.session_date <= f.validation_end"
+    )
+    assert leaks.item() == 0
+    with sqlite3.connect(main_job.home.journal) as journal:
+        intents = journal.execute("select client_order_id, side, quantity, reason from intents").fetchall()
+    assert intents
+    assert all(quantity > 0 and reason for _, _, quantity, reason in intents)
+
+
+def test_report_stands_alone(main_job: Place) -> None:
+    text = (main_job.home.reports / "latest.html").read_text()
+    for words in ("Drawdown", "Manifest", "AAPL"):
+        assert words.lower() in text.lower()
+
+
+def test_an_identical_run_does_nothing_but_say_so(main_job: Place) -> None:
+    before = main_job.digests()
+    done = main_job.run()
+    assert done.code == 0, done.err
+    assert "nothing has changed" in done.out
+    assert main_job.digests() == before
+    assert main_job.read("select count(*) from ops.runs").item() == 2
+
+
+def test_no_secret_of_the_environment_is_written_anywhere(main_job: Place) -> None:
+    files = [path for path in main_job.home.root.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+
+
+def test_nothing_is_written_into_the_project(main_job: Place) -> None:
+    from transforms.paths import PROJECT
+
+    strays = [PROJECT / name for name in ("models_sql/target", "models_sql/logs", "gx", "logs", "outputs", "multirun")]
+    assert not [path for path in strays if Path(path).exists()]
