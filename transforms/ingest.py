@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -23,11 +24,8 @@ from transforms.warehouse import Warehouse, utc_now
 
 _SHAPES: dict[str, dict[str, pl.DataType]] = {"bars": BARS_SCHEMA, "corporate_actions": ACTIONS_SCHEMA}
 
-# Sessions are loaded this far around the bars: trading asks for the next ones, and a daily ingest should not
-# have to compute the calendar each time.
-_SESSIONS_BEFORE = timedelta(days=10)
-_SESSIONS_NEEDED = timedelta(days=30)
-_SESSIONS_LOADED = timedelta(days=60)
+_SESSIONS_AHEAD = timedelta(days=30)  # trading asks for the sessions after the last bar
+_CLOSED_AT_MOST = timedelta(days=14)  # no exchange is closed for longer
 _EARLIEST_SESSION = date(1900, 1, 1)
 
 
@@ -242,7 +240,11 @@ def _check(page: Page, kind: str, number: int, config: SourceConfig) -> None:
 
 
 def _load_sessions(warehouse: Warehouse, config: SourceConfig) -> None:
-    """Bring ``raw.sessions`` to cover the bars and some weeks more; touch nothing if it does."""
+    """Bring ``raw.sessions`` to cover the bars and some weeks more; touch nothing if it does.
+
+    Whole months, so that what is loaded depends on the bars that are there and not on the order in which they
+    came, and a daily ingest computes the calendar once a month.
+    """
     sql = """
         select min(session_date), max(session_date) from raw.bars
         where source = ? and timeframe = ? and session_date between ? and ?
@@ -252,14 +254,17 @@ def _load_sessions(warehouse: Warehouse, config: SourceConfig) -> None:
     first, last = warehouse.read(sql, [config.name, config.timeframe, *plausible]).row(0)
     if first is None:
         return
+    start = first.replace(day=1)
+    ahead = last + _SESSIONS_AHEAD
+    end = ahead.replace(day=monthrange(ahead.year, ahead.month)[1])
     sql = "select min(session_date), max(session_date) from raw.sessions where calendar = ?"
     have_first, have_last = warehouse.read(sql, [config.calendar]).row(0)
-    if have_first is not None and have_first <= first and have_last >= last + _SESSIONS_NEEDED:
-        return
+    if have_first is not None:
+        if have_first <= start + _CLOSED_AT_MOST and have_last >= end - _CLOSED_AT_MOST:
+            return
+        start, end = min(start, have_first), max(end, have_last)
     from transforms import calendars
 
-    start = min(first - _SESSIONS_BEFORE, have_first or first)
-    end = max(last + _SESSIONS_LOADED, have_last or last)
     warehouse.upsert(schemas.SESSIONS, calendars.sessions(config.calendar, start, end))
 
 
