@@ -26,7 +26,7 @@ def backtest(market: tuple[Panel, ScorePanel], first: int, rules: Rules) -> Simu
 
 
 def assert_same(root: Path, market: tuple[Panel, ScorePanel], expected: SimulationResult) -> None:
-    """Compare orders, fills, cash and positions as the journal and the broker hold them with the backtest's."""
+    """Compare orders, fills, cash and positions of journal and broker with the backtest's."""
     with desk(root, market) as (_, journal, broker):
         assert journal.fills(BOOK) == list(expected.fills)
         ended = [(entry.order, entry.status) for entry in journal.orders(BOOK)]
