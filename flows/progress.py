@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -70,12 +68,6 @@ class Display:
         """Keep an alert for the summary."""
         self._notes.append((severity, message))
 
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Show a last piece of work after the stages."""
-        with self._console.status(name) if self._console.is_terminal else _nothing():
-            yield
-
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 1))
         for stage, (state, detail, moment) in self._rows.items():
@@ -96,19 +88,10 @@ class Display:
         out = Console()
         for severity, message in self._notes:
             out.print(Text(f"{severity}: {message}", _NOTE_STYLE[severity]), soft_wrap=True)
-        table = Table(title=None, box=None, show_header=False, padding=(0, 1))
-        for label, value in _figures(run):
-            table.add_row(Text(label, "dim"), value)
         said = "nothing has changed; nothing was done" if outcome.unchanged else f"done in {outcome.seconds:.1f} s"
-        table.add_row(Text("run", "dim"), f"{outcome.run_id}: {said}")
-        for label, path in _places(run, outcome):
-            table.add_row(Text(label, "dim"), path)
-        out.print(table, soft_wrap=True)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
+        lines = [*_figures(run), ("run", f"{outcome.run_id}: {said}"), *_places(run, outcome)]
+        for label, value in lines:
+            out.print(Text.assemble((f"{label:<10}", "dim"), value), soft_wrap=True)
 
 
 def percent(value: float | None) -> str:

@@ -201,6 +201,10 @@ def carry_out(config: RunConfig, *, is_sweep: bool = False, experiment: str | No
             try:
                 with display, _as_current(run):
                     _orchestrate(run, experiment)
+                    unchanged = not run.worked
+                    # Before the snapshot, so that readers find the run in it as done.
+                    ledger.close_run(began, state="done", exit_code=0, message="", **_columns(run))
+                    _publish(run)
             except BaseException as error:
                 failure = _as_failure(run, error, folder / "run.log")
                 ledger.close_run(
@@ -210,11 +214,7 @@ def carry_out(config: RunConfig, *, is_sweep: bool = False, experiment: str | No
                 if failure is error or not isinstance(error, Exception):
                     raise
                 raise failure from error
-            ledger.close_run(began, state="done", exit_code=0, message="", **_columns(run))
             _write_manifest(folder, run, "")
-            if run.worked or not home.published.exists():
-                with display.phase("publish"):
-                    warehouse.publish(home.published)
             outcome = Outcome(
                 run_id,
                 "done",
@@ -222,11 +222,41 @@ def carry_out(config: RunConfig, *, is_sweep: bool = False, experiment: str | No
                 model_id=run.outputs.get("train", {}).get("model_id"),
                 book=run.outputs.get("backtest", {}).get("book"),
                 report=_report_of(run),
-                unchanged=not run.worked,
+                unchanged=unchanged,
             )
             if not is_sweep:
                 display.summary(run, outcome)
             return outcome
+
+
+def _publish(run: Run) -> None:
+    """Give readers what the run made, if anything has changed since the last snapshot.
+
+    Ingest alone publishes nothing: its rows belong with marts that have seen them.
+    """
+    if run.config.flow.name == "ingest":
+        return
+
+    def inputs(_run: Run) -> Any:
+        newest = run.warehouse.value("select max(finished_at) from ops.stages where stage <> 'publish'")
+        always = {name: run.outputs[name] for name, timing in run.timings.items() if not timing["skippable"]}
+        return [str(newest), always]
+
+    def publish(_run: Run, _fingerprint: str) -> dict[str, Any]:
+        run.warehouse.publish(run.home.published)
+        return {"path": str(run.home.published.relative_to(run.home.root))}
+
+    run.carry_out(
+        Stage(
+            "publish",
+            code=(),
+            inputs=inputs,
+            carry_out=publish,
+            detail=lambda out: str(out["path"]),
+            shared=True,
+            intact=lambda _run, _output: run.home.published.exists(),
+        )
+    )
 
 
 def _orchestrate(run: Run, experiment: str | None) -> None:
