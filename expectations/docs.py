@@ -43,12 +43,13 @@ def _page(suite: Suite, outcomes: Sequence[Outcome], verdict: Verdict, run_id: s
     from great_expectations.render.view import DefaultJinjaPageView
 
     view = DefaultJinjaPageView(custom_views_directory=str(_TEMPLATES))
-    return str(
-        view.render(
-            verdict.document,
-            template="data_docs_page.j2",
-            suite=suite,
-            outcomes=[(outcome, outcome.abridged(_SHOWN)) for outcome in outcomes],
-            run_id=run_id,
-        )
+    page = view.render(
+        verdict.document,
+        template="data_docs_page.html",
+        suite=suite,
+        outcomes=outcomes,
+        shown=_SHOWN,
+        run_id=run_id,
     )
+    # The library's links lead to pages of its own site and to toggles of its scripts.
+    return re.sub(r"</?a\b[^>]*>", "", page)

@@ -1,7 +1,7 @@
 """Evaluate a suite: helper tables, quarantine candidates, Great Expectations' verdict, findings in words.
 
 Everything happens on the calling thread's cursor, in temporary tables that are dropped at the end. An outcome
-is Great Expectations' verdict; the quarantine is filled by the same predicates, and the two counts must agree.
+is Great Expectations' verdict; quarantine is filled by the same predicates, and the two counts must agree.
 """
 
 from __future__ import annotations
@@ -208,10 +208,11 @@ class _Work:
         rows = self._warehouse.read("select expectation, count(*) as n from failed group by expectation")
         counted = dict(rows.iter_rows())
         for entry in self._suite.expectations:
-            if entry.severity == "row" and counted.get(entry.name, 0) != verdict.failed[entry.name]:
+            found, quarantined = verdict.failed[entry.name], counted.get(entry.name, 0)
+            if entry.severity == "row" and found != quarantined:
                 raise QuantmillError(
-                    f"{self._suite.path}: {entry.name}: Great Expectations counted {verdict.failed[entry.name]} "
-                    f"rows, the quarantine {counted.get(entry.name, 0)}"
+                    f"{self._suite.path}: {entry.name}: Great Expectations counted {found} bad rows, "
+                    f"quarantine {quarantined}"
                 )
 
     def _count(self, entry: str, query: str) -> int:

@@ -1,7 +1,7 @@
 """The gate: what must hold of the data before a run goes on.
 
 Row failures go to quarantine and the run goes on; a batch failure stops it with exit code 3, after
-quarantine, ``ops.gate_results`` and Data Docs have been written, so that whoever comes to look finds everything.
+quarantine, ``ops.gate_results`` and Data Docs have been written, so that everything can be looked at.
 """
 
 from __future__ import annotations
@@ -180,19 +180,12 @@ def _check(
             places = f"Quarantine: {suite.quarantine} in {warehouse.path}"
         raise DataGateError(
             f"{suite.table} of {', '.join(variables.values())}: "
-            + "; ".join(f"{one.name} failed ({one.failed_rows} rows: {one.abridged(3)})" for one in refused)
+            + "; ".join(f"{one.name} failed ({one.failed_rows} found: {one.abridged(3)})" for one in refused)
             + f". {places}"
             + (f"; Data Docs: {page}" if page else "")
         )
-    warnings = tuple(
-        finding
-        for outcome in outcomes
-        if outcome.severity == "warn"
-        for finding in (
-            *outcome.findings,
-            *_unnamed(outcome),
-        )
-    )
+    warned = [outcome for outcome in outcomes if outcome.severity == "warn"]
+    warnings = tuple(sentence for outcome in warned for sentence in (*outcome.findings, *_unnamed(outcome)))
     return GateResult(name, outcomes, quarantined, warnings, page)
 
 

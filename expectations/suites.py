@@ -257,9 +257,11 @@ def as_text_expression(template: str, limits: Mapping[str, float], suite: Suite,
         if literal:
             quoted = literal.replace("'", "''")
             parts.append(f"'{quoted}'")
+        if name is None:
+            continue
         if name in limits:
             parts.append(f"'{_number(name, limits[name])}'")
-        elif name is not None:
+        else:
             parts.append(f"coalesce(\"{name}\"::varchar, 'null')")
     return f"concat({', '.join(parts)})"
 
