@@ -36,9 +36,9 @@ class SampleSource:
 
     def coverage(self) -> Coverage:
         """Say what is there; raise ``ConfigError`` where the config asks for a symbol that is not."""
-        known = tuple(sorted({*self._stocks["symbol"].to_list(), *_INDICES}))
+        known = tuple(sorted({*self.stocks["symbol"].to_list(), *_INDICES}))
         require_known(self._config.symbols, known, "the sample source")
-        days = pl.concat([frame["session_date"] for frame in (self._stocks, *map(_index, _INDICES))])
+        days = pl.concat([frame["session_date"] for frame in (self.stocks, *map(_index, _INDICES))])
         versions = [f"{package}-{metadata.version(package)}" for package in ("arch", "bokeh_sampledata")]
         ordered = days.sort()
         return Coverage(
@@ -57,7 +57,7 @@ class SampleSource:
                 yield Page(kind, number, self._bars(symbol))
 
     def _bars(self, symbol: str) -> pl.DataFrame:
-        received = _index(symbol) if symbol in _INDICES else self._stocks.filter(pl.col("symbol") == symbol)
+        received = _index(symbol) if symbol in _INDICES else self.stocks.filter(pl.col("symbol") == symbol)
         bars = frames.normalise_bars(
             received,
             columns={"bar_at": "session_date"},
@@ -70,12 +70,13 @@ class SampleSource:
         return in_range(bars, "session_date", self._config)
 
     def _actions(self, symbols: list[str]) -> pl.DataFrame:
-        closes = self._stocks.filter(pl.col("symbol").is_in(symbols))
+        closes = self.stocks.filter(pl.col("symbol").is_in(symbols))
         derived = actions.derive_actions(closes, adjusted_decimals=_ADJUSTED_DECIMALS)
         return in_range(derived, "ex_date", self._config)
 
     @cached_property
-    def _stocks(self) -> pl.DataFrame:
+    def stocks(self) -> pl.DataFrame:
+        """The stocks as received: symbol, session_date, prices, volume, adjusted_close."""
         adjusted = pl.col("Adj Close").alias("adjusted_close")
         return _read(*_STOCKS, "%Y-%m-%d", pl.col("Ticker").alias("symbol"), adjusted)
 
