@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ FEATURES = ("momentum", "noise", "sparse", "quantity")
 SPLIT = SplitConfig(
     name="walk_forward", train_sessions=60, test_sessions=30, embargo_sessions=2, validation_fraction=0.25
 )
-SMALL = XgboostConfig(max_depth=2, rounds=12, learning_rate=0.3, early_stopping_rounds=5, min_child_weight=1.0)
+SMALL = XgboostConfig(
+    max_depth=2, rounds=12, learning_rate=0.3, early_stopping_rounds=5, min_child_weight=1.0
+)
 
 
 def sessions(count: int, start: date = date(2020, 1, 6)) -> list[date]:
@@ -36,8 +38,8 @@ def training_set(
 ) -> pl.DataFrame:
     """Return rows whose label follows ``momentum`` seven times in ten; ``sparse`` is NULL half the time.
 
-    A session's rows depend on the seed and on earlier sessions only: a longer table begins with a shorter one,
-    but for the labels of the last ``HORIZON`` sessions, which are NULL.
+    A session's rows depend on the seed and on earlier sessions only: a longer table begins with a shorter
+    one, but for the labels of its last ``HORIZON`` sessions, which are NULL.
     """
     random = np.random.default_rng(seed)
     days = sessions(count + HORIZON)
@@ -94,6 +96,7 @@ class Bench:
         split: SplitConfig = SPLIT,
         columns: Sequence[str] = (),
         threads: int = 1,
+        on_fold: Callable[[int, int], None] | None = None,
     ) -> TrainResult:
         return train(
             self.warehouse,
@@ -105,13 +108,10 @@ class Bench:
             labels=LabelsConfig(name="forward_return", horizon=HORIZON),
             threads=threads,
             lineage={"data_version": "d1", "code_version": "c1"},
+            on_fold=on_fold,
         )
 
     def predictions(self, model_id: str = "m1") -> pl.DataFrame:
         return self.warehouse.read(
             "select * from ml.predictions where model_id = ? order by bar_at, symbol", [model_id]
         )
-
-
-def rolling(split: SplitConfig) -> SplitConfig:
-    return replace(split, scheme="rolling")
