@@ -43,11 +43,10 @@ class Verdict:
     document: Any
 
 
-def preload() -> threading.Thread:
-    """Start importing Great Expectations on a thread of its own and return the thread."""
-    thread = threading.Thread(target=_library, name="import-great-expectations", daemon=True)
-    thread.start()
-    return thread
+def preload() -> None:
+    """Start importing Great Expectations on a thread of its own; call it early to hide the wait."""
+    # No daemon: a process that ends amid the import of C extensions may crash instead of saying why it ends.
+    threading.Thread(target=_library, name="import-great-expectations").start()
 
 
 def _library() -> Any:
