@@ -1,7 +1,7 @@
 """Bars and scores as matrices: what the simulator loops over and a trading session looks at.
 
-Rows are bars (T), columns the universe's members sorted by name (N). Prices are raw USD on the split basis of
-their own session; NaN where a symbol has no bar.
+Rows are bars (T), columns the universe's present and former members sorted by name (N). Prices are raw USD on
+the split basis of their own session; NaN where a symbol has no bar.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Panel:
     """The bars of a universe.
 
     Attributes:
-        symbols: Members, sorted, (N,).
+        symbols: Present and former members, sorted, (N,).
         bar_at: Start of each bar, UTC, ascending, (T,).
         session_date: The exchange's date of each bar, (T,).
         open, close, volume: (T, N); NaN where a symbol has no bar.
@@ -143,33 +143,33 @@ class ScorePanel:
         return Scores(self.strategy, self.score[t], self.confidence[t], self.volatility[t])
 
 
-def load_panel(warehouse: Warehouse, *, start: date | None = None, end: date | None = None) -> Panel:
-    """Load the universe's members from ``marts.bars``.
+def load_panel(warehouse: Warehouse, *, end: date | None = None) -> Panel:
+    """Load every bar of every symbol that is or was a member of the universe, from ``marts.bars``.
+
+    A symbol that has left the universe keeps its prices: what is still held of it must be valued and sold.
 
     Args:
-        start: First session, None for the first there is. The first bars of a panel have no previous close
-            to be checked against, so give those who decide on them some bars before.
         end: Last session, None for the newest.
 
     Raises:
-        QuantmillError: If there is no bar of a member in that range, or bars of several timeframes.
+        QuantmillError: If there is no bar of a member until then, or bars of several timeframes.
     """
-    window, bounds = _window(start, end)
-    frames = warehouse.read(f"select distinct timeframe from marts.bars where {window} order by 1", bounds)
+    until = end or date.max
+    frames = warehouse.read("select distinct timeframe from marts.bars order by 1")
     if len(frames) > 1:
         names = ", ".join(frames["timeframe"].to_list())
         raise QuantmillError(
             f"marts.bars holds several timeframes ({names}); build the marts for one of them"
         )
     bars = warehouse.read(
-        "select symbol, bar_at, session_date, open, close, volume, split_ratio, dividend "
-        f"from marts.bars where is_member and {window}",
-        bounds,
+        "select symbol, bar_at, session_date, open, close, volume, split_ratio, dividend from marts.bars "
+        "where session_date <= ? and symbol in (select symbol from marts.bars where is_member)",
+        [until],
     )
     if bars.is_empty():
         raise QuantmillError(
-            f"marts.bars has no bar of a member of the universe from {start or 'its start'} to "
-            f"{end or 'its end'}; check universe.symbols and the dates, or ingest more"
+            f"marts.bars has no bar of a member of the universe up to {end or 'now'}; "
+            "check universe.symbols and the dates, or ingest more"
         )
     grid = bars.select("bar_at", "session_date").unique("bar_at").sort("bar_at")
     symbols = sorted(bars["symbol"].unique().to_list())
@@ -266,10 +266,3 @@ def _places(
     rows = np.searchsorted(grid.to_physical().to_numpy(), frame["bar_at"].to_physical().to_numpy())
     columns = frame["symbol"].cast(pl.Enum(symbols)).to_physical().to_numpy().astype(np.int64)
     return rows.astype(np.int64), columns
-
-
-def _window(start: date | None, end: date | None) -> tuple[str, list[date]]:
-    """Return a condition on ``session_date`` and the values bound in it."""
-    parts = [("session_date >= ?", start), ("session_date <= ?", end)]
-    given = [(condition, day) for condition, day in parts if day is not None]
-    return " and ".join(["true", *(condition for condition, _ in given)]), [day for _, day in given]

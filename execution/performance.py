@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import date
 
 import numpy as np
-import polars as pl
 
 from execution.trades import RoundTrip
 from execution.types import Floats
@@ -126,26 +124,6 @@ def profit_factor(trades: Sequence[RoundTrip]) -> float | None:
     closed = [trade.pnl for trade in trades if trade.closed_at is not None]
     losses = -math.fsum(pnl for pnl in closed if pnl < 0)
     return math.fsum(pnl for pnl in closed if pnl > 0) / losses if losses > 0 else None
-
-
-def monthly_returns(session_date: Sequence[date], equity: Floats) -> pl.DataFrame:
-    """Return one row per calendar month: ``year, month, return`` from the last equity of the month before.
-
-    The first month counts from the first equity; the return is null where the equity before is not above 0.
-    """
-    frame = pl.DataFrame({"session_date": list(session_date), "equity": equity})
-    month_ends = (
-        frame.sort("session_date")
-        .group_by(
-            pl.col("session_date").dt.year().alias("year"),
-            pl.col("session_date").dt.month().alias("month"),
-            maintain_order=True,
-        )
-        .agg(pl.col("equity").last(), pl.col("equity").first().alias("opening"))
-    )
-    before = pl.col("equity").shift(1).fill_null(pl.col("opening"))
-    change = pl.when(before > 0).then(pl.col("equity") / before - 1)
-    return month_ends.select("year", "month", change.alias("return"))
 
 
 def measure(

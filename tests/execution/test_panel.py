@@ -27,17 +27,10 @@ def test_carried_closes_are_on_todays_split_basis() -> None:
         [[10, NAN], [12, 50], [NAN, 60], [3, NAN], [4, 30]],
         split=[[1, 1], [1, 1], [1, 1], [4, 1], [1, 2]],
     )
-    assert bars.last_close.T.tolist() == pytest.approx(
-        np.array([[10, 12, 12, 3, 4], [NAN, 50, 60, 60, 30]]), nan_ok=True, abs=0
-    )
-    assert (
-        pytest.approx(np.array([[NAN, 10, 10, 3, 3], [NAN, NAN, 50, 50, 30]]), nan_ok=True, abs=0)
-        == bars.previous_close.T
-    )
-    assert (
-        pytest.approx(np.array([[0, 0, 1, 0, 0], [NAN, 0, 0, 1, 0]]), nan_ok=True, abs=0)
-        == bars.sessions_since_bar.T
-    )
+    equal = np.testing.assert_array_equal
+    equal(bars.last_close.T, [[10, 12, 12, 3, 4], [NAN, 50, 60, 60, 30]])
+    equal(bars.previous_close.T, [[NAN, 10, 10, 3, 3], [NAN, NAN, 50, 50, 30]])
+    equal(bars.sessions_since_bar.T, [[0, 0, 1, 0, 0], [NAN, 0, 0, 1, 0]])
     assert bars.has_action.tolist() == [False, False, False, True, True]
 
 
@@ -87,9 +80,19 @@ def test_loaded_panel_and_scores_equal_what_was_written(warehouse: Warehouse, se
 def test_window_ends_where_asked_and_keeps_scores_inside(warehouse: Warehouse) -> None:
     written = panel([[10.0, 20.0]] * 5, benchmark=[100.0] * 5)
     write_marts(warehouse, written, score=np.ones((5, 2)), strategy="momentum")
+    warehouse.execute("insert into marts.signals select * replace ('GONE' as symbol) from marts.signals")
     loaded = load_panel(warehouse, end=date(2024, 1, 3))
     assert loaded.session_date == written.session_date[:3]
     assert load_scores(warehouse, loaded, strategy=SIGNALS, model_id=None).score.shape == (3, 2)
+
+
+def test_former_member_keeps_its_prices(warehouse: Warehouse) -> None:
+    written = panel([[10.0, 20.0]] * 4, benchmark=[100.0] * 4)
+    write_marts(warehouse, written)
+    warehouse.execute(
+        "update marts.bars set is_member = false where symbol = 'B' and session_date > '2024-01-02'"
+    )
+    assert load_panel(warehouse).close.tolist() == written.close.tolist()
 
 
 def test_benchmark_is_carried_over_bars_it_lacks(warehouse: Warehouse) -> None:
@@ -108,7 +111,9 @@ def test_null_score_is_no_score(warehouse: Warehouse) -> None:
 
 def test_no_member_bars_in_the_range_is_an_error_that_says_where(warehouse: Warehouse) -> None:
     write_marts(warehouse, panel([[10.0]] * 2))
-    with pytest.raises(QuantmillError, match=r"no bar of a member .* 2020-01-01; check universe.symbols"):
+    with pytest.raises(
+        QuantmillError, match=r"no bar of a member .* up to 2020-01-01; check universe.symbols"
+    ):
         load_panel(warehouse, end=date(2020, 1, 1))
 
 

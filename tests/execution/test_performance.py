@@ -90,21 +90,6 @@ def test_profit_factor_without_a_loss_is_not_defined() -> None:
     assert perf.profit_factor([trip(5)]) is None
 
 
-def test_monthly_returns_chain_from_month_end_to_month_end() -> None:
-    days = [date(2023, 12, 28), date(2023, 12, 29), date(2024, 1, 31), date(2024, 3, 1), date(2024, 3, 28)]
-    rows = perf.monthly_returns(days, np.array([100.0, 110.0, 99.0, 100.0, 198.0])).rows()
-    assert rows == [
-        (2023, 12, pytest.approx(0.1)),
-        (2024, 1, pytest.approx(-0.1)),
-        (2024, 3, pytest.approx(1.0)),
-    ]
-
-
-def test_monthly_return_after_a_ruin_is_null() -> None:
-    days = [date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 28)]
-    assert perf.monthly_returns(days, np.array([100.0, -5.0, -5.0]))["return"].to_list() == [0.0, -1.05, None]
-
-
 @pytest.mark.parametrize(
     ("equity", "cagr"),
     [
