@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -74,8 +75,8 @@ def _calendar(name: str, start: date | None = None) -> Any:
 
     try:
         if start is None:
-            return exchange_calendars.get_calendar(name)
-        first = exchange_calendars.get_calendar(name).bound_min()
+            return _build(name, None)
+        first = _build(name, None).bound_min()
         earliest = _EARLIEST if first is None else max(first.date(), _EARLIEST)
         if start < earliest:
             raise ConfigError(
@@ -83,8 +84,7 @@ def _calendar(name: str, start: date | None = None) -> Any:
                 "source.start"
             )
         # A range without any session, like a weekend, is an error there: begin a year earlier.
-        begin = max(date(start.year - 1, 1, 1), earliest)
-        return exchange_calendars.get_calendar(name, start=begin.isoformat())
+        return _build(name, max(date(start.year - 1, 1, 1), earliest))
     except InvalidCalendarName as error:
         allowed = exchange_calendars.get_calendar_names(include_aliases=True)
         raise ConfigError(
@@ -96,6 +96,13 @@ def _calendar(name: str, start: date | None = None) -> Any:
             f"source.calendar {name!r} cannot be computed by the installed exchange_calendars "
             f"({type(error).__name__}: {error}); choose another calendar"
         ) from error
+
+
+@lru_cache(maxsize=8)  # a calendar takes some tenths of a second
+def _build(name: str, start: date | None) -> Any:
+    import exchange_calendars
+
+    return exchange_calendars.get_calendar(name, start=None if start is None else start.isoformat())
 
 
 def _moments(values: Any) -> pl.Series:

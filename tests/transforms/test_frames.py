@@ -38,7 +38,7 @@ def normalise(frame: pl.DataFrame, **options: object) -> pl.DataFrame:
 
 
 def test_shape_is_raw_bars_without_what_the_ingest_adds() -> None:
-    added = {"source", "timeframe", "known_at", "batch_id", "page", "page_row"}
+    added = {"source", "dataset", "timeframe", "known_at", "batch_id", "page", "page_row"}
 
     assert list(BARS_SCHEMA) == [name for name in schemas.BARS.columns if name not in added]
     assert list(ACTIONS_SCHEMA) == [name for name in schemas.CORPORATE_ACTIONS.columns if name not in added]

@@ -162,7 +162,7 @@ class SyntheticSource:
             minutes = pl.datetime_ranges("open_at", end, "1m", time_unit="us").alias("bar_at")
             table = (
                 sessions.with_columns(minutes)
-                .explode("bar_at")
+                .explode("bar_at", empty_as_null=False)
                 .with_columns(
                     place=pl.int_range(pl.len()).over("session_date"), length=pl.len().over("session_date")
                 )
