@@ -48,6 +48,7 @@ def check_bars(
     home: Home,
     *,
     source: str,
+    dataset: str,
     timeframe: str,
     calendar: str,
     gate: GateConfig,
@@ -60,7 +61,7 @@ def check_bars(
     Raises:
         DataGateError: A batch expectation failed.
     """
-    scope = {"source": source, "timeframe": timeframe}
+    scope = {"source": source, "dataset": dataset, "timeframe": timeframe}
     return _check(
         warehouse,
         home,
@@ -74,7 +75,14 @@ def check_bars(
 
 
 def check_corporate_actions(
-    warehouse: Warehouse, home: Home, *, source: str, calendar: str, gate: GateConfig, run_id: str
+    warehouse: Warehouse,
+    home: Home,
+    *,
+    source: str,
+    dataset: str,
+    calendar: str,
+    gate: GateConfig,
+    run_id: str,
 ) -> GateResult:
     """Check every revision of a source's splits and dividends and renew their quarantine; none is fine.
 
@@ -85,9 +93,9 @@ def check_corporate_actions(
         warehouse,
         home,
         "raw_corporate_actions",
-        variables={"source": source, "calendar": calendar},
+        variables={"source": source, "dataset": dataset, "calendar": calendar},
         limits={},
-        scope={"source": source},
+        scope={"source": source, "dataset": dataset},
         gate=gate,
         run_id=run_id,
     )

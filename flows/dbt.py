@@ -30,6 +30,7 @@ from transforms.config import (
     UniverseConfig,
     require,
     require_choice,
+    require_date,
     require_symbols,
 )
 from transforms.errors import QuantmillError
@@ -48,7 +49,8 @@ class BuildVars:
     """What the config says to the SQL; ``models_sql/macros/vars.sql`` checks the same again.
 
     Attributes:
-        source, timeframe, calendar: Which raw rows are built on.
+        source, dataset, timeframe, calendar: Which raw rows are built on.
+        source_symbols, start, end: What the source config asked for; empty and None mean all.
         universe_symbols: The members; empty means every symbol of the source but the benchmark.
         benchmark: The symbol that others are compared with; None where there is none.
         as_of: What was known at this moment (ISO timestamp, UTC); None for everything.
@@ -59,9 +61,13 @@ class BuildVars:
     """
 
     source: str
+    dataset: str
     timeframe: str
     calendar: str
     benchmark: str | None = None
+    source_symbols: list[str] = field(default_factory=list)
+    start: str | None = None
+    end: str | None = None
     universe_symbols: list[str] = field(default_factory=list)
     as_of: str | None = None
     periods_per_year: int = 252
@@ -71,6 +77,9 @@ class BuildVars:
 
     def __post_init__(self) -> None:
         require_choice(self.timeframe, TIMEFRAMES, "source.timeframe")
+        require_symbols(self.source_symbols, "source.symbols")
+        require_date(self.start, "source.start")
+        require_date(self.end, "source.end")
         require_symbols(self.universe_symbols, "universe.symbols")
         if self.benchmark is not None:
             require_symbols([self.benchmark], "universe.benchmark")
@@ -103,6 +112,10 @@ class BuildVars:
         """Pick the vars from the dataclasses of a run's config."""
         return cls(
             source=source.name,
+            dataset=source.dataset,
+            source_symbols=list(source.symbols),
+            start=source.start,
+            end=source.end,
             timeframe=source.timeframe,
             calendar=source.calendar,
             benchmark=universe.benchmark,

@@ -56,8 +56,7 @@ def _data_version(run: Run) -> str:
     """Return the version of the source's raw rows as they are now (another config may have added to them)."""
     from transforms.ingest import data_version
 
-    source = _source_of(run)
-    return data_version(run.warehouse, source.name, source.timeframe)
+    return data_version(run.warehouse, _source_of(run))
 
 
 # ---------------------------------------------------------------- gate
@@ -72,7 +71,7 @@ def _gate(run: Run, _fingerprint: str) -> dict[str, Any]:
 
     source = _source_of(run)
     gate = run.config.gate
-    of: dict[str, Any] = {"source": source.name, "calendar": source.calendar, "gate": gate, "run_id": run.run_id}
+    of: dict[str, Any] = {"source": source.name, "dataset": source.dataset, "calendar": source.calendar, "gate": gate, "run_id": run.run_id}
     # Actions first: the splits that pass adjust the returns which the bars' outlier check looks at.
     actions = check_corporate_actions(run.warehouse, run.home, **of)
     bars = check_bars(run.warehouse, run.home, timeframe=source.timeframe, **of)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import date
@@ -72,6 +74,11 @@ class SourceConfig:
     end: str | None = None
     calendar: str = "XNYS"
 
+    @property
+    def dataset(self) -> str:
+        """Which body of the source's data these settings mean; rows of two datasets are never mixed."""
+        return "default"
+
     def __post_init__(self) -> None:
         require_choice(self.timeframe, TIMEFRAMES, "source.timeframe")
         require_symbols(self.symbols, "source.symbols")
@@ -112,6 +119,12 @@ class FileSourceConfig(SourceConfig):
     timezone: str | None = None
     symbol: str | None = None
     actions_path: str | None = None
+
+    @property
+    def dataset(self) -> str:
+        """Digest of where the files are and how they are read."""
+        reading = [self.path, sorted(self.columns.items()), self.timezone, self.symbol, self.actions_path]
+        return hashlib.sha256(json.dumps(reading).encode()).hexdigest()[:12]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -165,6 +178,11 @@ class SyntheticSourceConfig(SourceConfig):
     bar_count: int = 1500
     last_session: str = "2025-12-31"
     seed: int = 7
+
+    @property
+    def dataset(self) -> str:
+        """What the generator was asked for: another seed or size is another market."""
+        return f"seed{self.seed}-{self.symbol_count}x{self.bar_count}-{self.last_session}"
 
     def __post_init__(self) -> None:
         super().__post_init__()

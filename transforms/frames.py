@@ -37,6 +37,7 @@ ACTION_KINDS = ("dividend", "split")
 BAR_COLUMNS = ("symbol", "bar_at", "open", "high", "low", "close", "volume")
 ACTION_COLUMNS = ("symbol", "ex_date", "kind", "value")
 
+READING = 1  # raise it when the same input comes to say something else: sources put it into their version
 _QUOTED = 60  # characters of an unreadable cell that a defect repeats
 
 

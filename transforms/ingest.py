@@ -115,9 +115,9 @@ def ingest(
     _load_sessions(warehouse, config)
     sql = """
         select count(distinct symbol), min(session_date), max(session_date) from raw.bars
-        where source = ? and timeframe = ?
+        where source = ? and dataset = ? and timeframe = ?
     """
-    symbols, first, last = warehouse.read(sql, [config.name, config.timeframe]).row(0)
+    symbols, first, last = warehouse.read(sql, [config.name, config.dataset, config.timeframe]).row(0)
     return IngestResult(
         source=config.name,
         timeframe=config.timeframe,
@@ -129,7 +129,7 @@ def ingest(
         symbols=symbols,
         first_session=first,
         last_session=last,
-        data_version=data_version(warehouse, config.name, config.timeframe),
+        data_version=data_version(warehouse, config),
         resumed=resumed,
     )
 
@@ -160,8 +160,8 @@ def recover(
     return pages, appended
 
 
-def data_version(warehouse: Warehouse, source: str, timeframe: str) -> str:
-    """Return 16 hex digits that name what ``raw.*`` holds of a source and timeframe.
+def data_version(warehouse: Warehouse, config: SourceConfig) -> str:
+    """Return 16 hex digits that name what ``raw.*`` holds of a source's dataset and timeframe.
 
     The digest of the landed pages that brought something new, in the order of their batches. It does not
     depend on when they came, so two ingests of the same input into empty homes have the same version, and so
@@ -169,10 +169,10 @@ def data_version(warehouse: Warehouse, source: str, timeframe: str) -> str:
     """
     sql = """
         select batch_id, kind, page, sha256 from ops.landed_pages
-        where source = ? and (timeframe = ? or kind = 'corporate_actions') and appended > 0
+        where source = ? and dataset = ? and (timeframe = ? or kind = 'corporate_actions') and appended > 0
         order by known_at, batch_id, kind, page
     """
-    return _digest(warehouse.cursor.execute(sql, [source, timeframe]).fetchall())
+    return _digest(warehouse.cursor.execute(sql, [config.name, config.dataset, config.timeframe]).fetchall())
 
 
 def _batch_for(warehouse: Warehouse, landing: Landing, config: SourceConfig, coverage: Coverage) -> Batch:
@@ -180,11 +180,11 @@ def _batch_for(warehouse: Warehouse, landing: Landing, config: SourceConfig, cov
 
     A closed batch still answers unless the source has been in another version since: its rows may have been
     restated, and going back is a restatement again. An open one is resumed under its own ``known_at``, unless
-    another batch of the source began after it: revisions must come in the order of ``known_at``.
+    another batch of the dataset began after it: revisions must come in the order of ``known_at``.
     """
     request_id = _digest([config.implementation, as_plain(config), coverage.version])
     batches = landing.batches()
-    ours = [batch for batch in batches if batch.source == config.name]
+    ours = [batch for batch in batches if (batch.source, batch.dataset) == (config.name, config.dataset)]
     asked = [batch for batch in ours if batch.request_id == request_id]
     if asked:
         later = [batch for batch in ours if batch.known_at > asked[-1].known_at]
@@ -201,6 +201,7 @@ def _batch_for(warehouse: Warehouse, landing: Landing, config: SourceConfig, cov
         attempt += 1
     batch = Batch(
         source=config.name,
+        dataset=config.dataset,
         timeframe=config.timeframe,
         batch_id=batch_id,
         request_id=request_id,
@@ -247,11 +248,11 @@ def _load_sessions(warehouse: Warehouse, config: SourceConfig) -> None:
     """
     sql = """
         select min(session_date), max(session_date) from raw.bars
-        where source = ? and timeframe = ? and session_date between ? and ?
+        where source = ? and dataset = ? and timeframe = ? and session_date between ? and ?
     """
     # Bars dated before that or in the future are the gate's to find, not the calendar's to follow.
     plausible = [_EARLIEST_SESSION, utc_now().date()]
-    first, last = warehouse.read(sql, [config.name, config.timeframe, *plausible]).row(0)
+    first, last = warehouse.read(sql, [config.name, config.dataset, config.timeframe, *plausible]).row(0)
     if first is None:
         return
     start = first.replace(day=1)

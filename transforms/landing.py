@@ -45,6 +45,7 @@ class Batch:
 
     Attributes:
         source: The source's name.
+        dataset: Which body of its data.
         timeframe: Length of a bar.
         batch_id: 16 hex digits.
         request_id: Digest of everything that decides what comes; asked again after a change elsewhere, one
@@ -56,6 +57,7 @@ class Batch:
     """
 
     source: str
+    dataset: str
     timeframe: str
     batch_id: str
     request_id: str
@@ -71,6 +73,7 @@ class LandedPage:
 
     Attributes:
         source: The source's name.
+        dataset: Which body of its data.
         timeframe: Length of a bar.
         batch_id: The batch that it belongs to.
         kind: ``bars`` or ``corporate_actions``.
@@ -84,6 +87,7 @@ class LandedPage:
     """
 
     source: str
+    dataset: str
     timeframe: str
     batch_id: str
     kind: str
@@ -97,7 +101,7 @@ class LandedPage:
     @property
     def path(self) -> str:
         """The Parquet file, relative to the landing directory."""
-        return f"{self.source}/{self.timeframe}/{self.batch_id}/{self.kind}/page-{self.page:05d}.parquet"
+        return f"{self.source}/{self.dataset}/{self.timeframe}/{self.batch_id}/{self.kind}/page-{self.page:05d}.parquet"
 
 
 _Record = TypeVar("_Record", Batch, LandedPage)
@@ -116,7 +120,7 @@ class Landing:
             LandingCorruptError: A batch's head is missing or not what was written.
         """
         found = []
-        for directory in sorted(self.root.glob("*/*/*/")):
+        for directory in sorted(self.root.glob("*/*/*/*/")):
             head = directory / "request.json"
             if not head.exists():
                 if any(directory.glob("*/page-*.json")) or (directory / "batch.json").exists():
@@ -133,16 +137,17 @@ class Landing:
         Raises:
             ConfigError: The source's name cannot be a directory's.
         """
-        if _NAME.fullmatch(batch.source) is None:
-            allowed = "letters, digits and . - _ (at most 64, the first a letter or digit)"
-            raise ConfigError(f"source.name must be {allowed}, was {batch.source!r}")
+        for key, name in (("source.name", batch.source), ("source.dataset", batch.dataset)):
+            if _NAME.fullmatch(name) is None:
+                allowed = "letters, digits and . - _ (at most 64, the first a letter or digit)"
+                raise ConfigError(f"{key} must be {allowed}, was {name!r}")
         directory = self.directory(batch)
         _make_directory(directory)
         _write(directory / "request.json", _canonical(asdict(batch)), "request")
 
     def directory(self, batch: Batch | LandedPage) -> Path:
         """Return the directory that holds all of a batch (or of the batch of a page)."""
-        return self.root / batch.source / batch.timeframe / batch.batch_id
+        return self.root / batch.source / batch.dataset / batch.timeframe / batch.batch_id
 
     def page_numbers(self, batch: Batch) -> dict[str, int]:
         """Return kind → number of landed pages of a batch.
@@ -183,6 +188,7 @@ class Landing:
         data = buffer.getvalue()
         page = LandedPage(
             source=batch.source,
+            dataset=batch.dataset,
             timeframe=batch.timeframe,
             batch_id=batch.batch_id,
             kind=kind,
@@ -239,8 +245,8 @@ class Landing:
 
 def _place_of(directory: Path) -> dict[str, Any]:
     """Return what a file in a batch's directory must say of itself: one moved or swapped is not believed."""
-    source, timeframe, batch_id = directory.parts[-3:]
-    return {"source": source, "timeframe": timeframe, "batch_id": batch_id}
+    source, dataset, timeframe, batch_id = directory.parts[-4:]
+    return {"source": source, "dataset": dataset, "timeframe": timeframe, "batch_id": batch_id}
 
 
 def _corrupt(path: Path, directory: Path, what: str) -> LandingCorruptError:

@@ -1,6 +1,6 @@
 """Append landed pages to ``raw.*`` so that every revision of a row is there exactly once.
 
-A *revision* is what one batch said of one key (source, timeframe, symbol, bar_at): usually one row, and
+A *revision* is what one batch said of one key (source, dataset, timeframe, symbol, bar_at): usually one row, and
 several where the batch contradicts itself, which the gate then quarantines. A batch that repeats what the
 revision before it said adds nothing; one that says something else adds all that it said. That makes the table
 a function of the batches alone: pages repeated, reordered or killed half-way leave the same rows.
@@ -19,7 +19,7 @@ from transforms.failpoints import failpoint
 from transforms.landing import LandedPage, Landing
 from transforms.warehouse import Warehouse, utc_now
 
-_SCOPE = ("source", "timeframe")
+_SCOPE = ("source", "dataset", "timeframe")
 _PROVENANCE = ("known_at", "batch_id", "page", "page_row")
 
 
@@ -96,7 +96,7 @@ def _news(
 
 def _incoming(kind: _Kind, page: LandedPage, frame: pl.DataFrame) -> pl.DataFrame:
     """Return a page's distinct rows with the columns of ``kind.table``."""
-    named = {"source": page.source, "timeframe": page.timeframe, "batch_id": page.batch_id}
+    named = {"source": page.source, "dataset": page.dataset, "timeframe": page.timeframe, "batch_id": page.batch_id}
     constants = [
         pl.lit(value, pl.String).alias(name) for name, value in named.items() if name in kind.table.columns
     ]
@@ -113,8 +113,8 @@ def _known_symbols(
     warehouse: Warehouse, kind: _Kind, page: LandedPage, incoming: pl.DataFrame
 ) -> list[str | None]:
     """Return the page's symbols of which the table may have rows; the checkpoints know, without a scan."""
-    sql = "select distinct symbol from ops.checkpoints where source = ? and kind = ?"
-    parameters = [page.source, page.kind]
+    sql = "select distinct symbol from ops.checkpoints where source = ? and dataset = ? and kind = ?"
+    parameters = [page.source, page.dataset, page.kind]
     if kind.by_timeframe:
         sql += " and timeframe = ?"
         parameters.append(page.timeframe)
@@ -133,6 +133,7 @@ def _existing(
     when = incoming[kind.when]
     parameters: dict[str, Any] = {
         "source": page.source,
+        "dataset": page.dataset,
         "known_at": page.known_at,
         "symbols": [symbol for symbol in symbols if symbol is not None],
         "first": when.min(),
@@ -145,7 +146,7 @@ def _existing(
     or_no_time = f"or {kind.when} is null" if when.null_count() else ""
     sql = f"""
         select {columns} from {kind.table.name}
-        where source = $source {in_timeframe}
+        where source = $source and dataset = $dataset {in_timeframe}
             and (symbol in (select unnest($symbols::varchar[])) {or_no_symbol})
             and ({kind.when} between $first and $last {or_no_time})
             and known_at <= $known_at
@@ -226,6 +227,7 @@ def _landed_row(page: LandedPage, appended: int) -> pl.DataFrame:
         "kind": page.kind,
         "page": page.page,
         "source": page.source,
+        "dataset": page.dataset,
         "timeframe": page.timeframe,
         "path": page.path,
         "sha256": page.sha256,
@@ -251,6 +253,7 @@ def _checkpoints(warehouse: Warehouse, kind: _Kind, page: LandedPage, frame: pl.
         .agg(pl.col("rows").sum(), pl.col("last_bar_at").max())
         .with_columns(
             pl.lit(page.source).alias("source"),
+            pl.lit(page.dataset).alias("dataset"),
             pl.lit(page.kind).alias("kind"),
             pl.lit(page.timeframe).alias("timeframe"),
             pl.lit(_date(page.range_start), pl.Date).alias("range_start"),

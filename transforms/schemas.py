@@ -42,10 +42,11 @@ _PROVENANCE = {
 
 BARS = Table(
     "raw.bars",
-    "One row per source, timeframe, symbol, bar and revision (known_at), as received.",
-    ("source", "timeframe", "symbol", "bar_at", "known_at"),
+    "One row per source, dataset, timeframe, symbol, bar and revision (known_at), as received.",
+    ("source", "dataset", "timeframe", "symbol", "bar_at", "known_at"),
     {
         "source": "VARCHAR",
+        "dataset": "VARCHAR",  # which body of the source's data; rows of two datasets never mix
         "timeframe": "VARCHAR",
         "symbol": "VARCHAR",
         "bar_at": "TIMESTAMP",  # start of the bar, UTC; daily bars: midnight in the exchange's zone
@@ -62,11 +63,12 @@ BARS = Table(
 
 CORPORATE_ACTIONS = Table(
     "raw.corporate_actions",
-    "One row per source, symbol, ex-date, kind and revision. value: a split's new shares per old share, "
+    "One row per source, dataset, symbol, ex-date, kind and revision. value: a split's new shares per old share, "
     "a dividend's cash per share (USD).",
-    ("source", "symbol", "ex_date", "kind", "known_at"),
+    ("source", "dataset", "symbol", "ex_date", "kind", "known_at"),
     {
         "source": "VARCHAR",
+        "dataset": "VARCHAR",
         "symbol": "VARCHAR",
         "ex_date": "DATE",
         "kind": "VARCHAR",  # split | dividend
@@ -344,6 +346,7 @@ CHECKPOINTS = Table(
     ("batch_id", "kind", "symbol"),
     {
         "source": "VARCHAR",
+        "dataset": "VARCHAR",
         "kind": "VARCHAR",  # bars | corporate_actions
         "timeframe": "VARCHAR",
         "symbol": "VARCHAR",
@@ -365,6 +368,7 @@ LANDED_PAGES = Table(
         "kind": "VARCHAR",  # bars | corporate_actions
         "page": "INTEGER",
         "source": "VARCHAR",
+        "dataset": "VARCHAR",
         "timeframe": "VARCHAR",
         "path": "VARCHAR",  # relative to the landing directory
         "sha256": "VARCHAR",

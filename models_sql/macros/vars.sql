@@ -2,7 +2,9 @@
     The only way by which a config value enters SQL. Every var is checked for its type and range before it is
     rendered as a literal; flows.dbt.BuildVars checks the same on the Python side. Never write var() in a model.
 
-    source, timeframe, calendar   what staging selects
+    source, dataset, timeframe,   what staging selects
+    calendar, source_symbols,     (source_symbols empty: all; start, end null: open)
+    start, end
     as_of                         null, or an ISO timestamp (UTC): what was known at that moment
     universe_symbols, benchmark   members (empty: all symbols of the source but the benchmark) and yardstick
     periods_per_year              bars per year, for annualised volatility
@@ -102,6 +104,30 @@
     {%- endif -%}
     {%- for symbol in value %}{{- check_symbol(name, symbol) -}}{% endfor -%}
     cast({{ literal(value) }} as varchar[])
+{%- endmacro %}
+
+{# A condition that keeps what the source config asked for: its dataset, symbols and sessions. #}
+{% macro asked_for(symbol, session) -%}
+    source.source = {{ var_name('source') }}
+        and source.dataset = {{ var_name('dataset') }}
+        {%- if var('source_symbols') %}
+        and list_contains({{ var_symbols('source_symbols') }}, {{ symbol }})
+        {%- endif %}
+        {%- if session and var('start') is not none %}
+        and {{ session }} >= {{ var_date('start') }}
+        {%- endif %}
+        {%- if session and var('end') is not none %}
+        and {{ session }} <= {{ var_date('end') }}
+        {%- endif %}
+{%- endmacro %}
+
+{# An ISO date as a date literal. #}
+{% macro var_date(name) -%}
+    {%- set value = var(name) -%}
+    {%- if value is not string or not modules.re.fullmatch('\d{4}-\d{2}-\d{2}', value) -%}
+        {{ refuse_var(name, "null or an ISO date", value) }}
+    {%- endif -%}
+    cast({{ literal(value) }} as date)
 {%- endmacro %}
 
 {# A condition that keeps what was known at as_of; always true where as_of is null. #}

@@ -8,7 +8,11 @@ bars as (
 
 universe as (
 
-    select * from {{ ref('universe') }}
+    -- An open end as a date: with "is null or" the join would compare every bar with every symbol.
+    select
+        *,
+        coalesce(valid_to, cast('infinity' as date)) as ends_before
+    from {{ ref('universe') }}
 
 ),
 
@@ -40,7 +44,7 @@ final as (
         on
             bars.symbol = universe.symbol
             and bars.session_date >= universe.valid_from
-            and (universe.valid_to is null or bars.session_date < universe.valid_to)
+            and bars.session_date < universe.ends_before
 
 )
 

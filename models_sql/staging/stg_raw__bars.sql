@@ -12,7 +12,7 @@ quarantined as (
 
 ),
 
--- One source and timeframe, as known at as_of. What the gate refused is not there: an older, good revision
+-- What the config asked of one dataset and timeframe, as known at as_of. What the gate refused is not there: an older, good revision
 -- of the same bar takes its place.
 good as (
 
@@ -20,7 +20,7 @@ good as (
     from source
     anti join quarantined using (batch_id, page, page_row)
     where
-        source.source = {{ var_name('source') }}
+        {{ asked_for('source.symbol', 'source.session_date') }}
         and source.timeframe = {{ var_timeframe() }}
         and {{ known_as_of('source.known_at') }}
         and source.defect is null

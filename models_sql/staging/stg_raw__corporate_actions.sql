@@ -18,7 +18,7 @@ good as (
     from source
     anti join quarantined using (batch_id, page, page_row)
     where
-        source.source = {{ var_name('source') }}
+        {{ asked_for('source.symbol', none) }}
         and {{ known_as_of('source.known_at') }}
         and source.defect is null
 

@@ -52,7 +52,7 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), ZoneInfo("America/New_York")).astimezone(UTC).replace(tzinfo=None)
 
 
-def bars(symbols: tuple[str, ...] = SYMBOLS, source: str = "test") -> pl.DataFrame:
+def bars(symbols: tuple[str, ...] = SYMBOLS, source: str = "test", dataset: str = "default") -> pl.DataFrame:
     """Return clean daily bars: gentle waves, every session present."""
     rows: list[dict[str, Any]] = []
     for phase, symbol in enumerate(symbols):
@@ -61,6 +61,7 @@ def bars(symbols: tuple[str, ...] = SYMBOLS, source: str = "test") -> pl.DataFra
             rows.append(
                 {
                     "source": source,
+                    "dataset": dataset,
                     "timeframe": "1d",
                     "symbol": symbol,
                     "bar_at": midnight(day),
@@ -101,12 +102,25 @@ def load(warehouse: Warehouse, frame: pl.DataFrame, table: schemas.Table = schem
 
 
 def check(
-    warehouse: Warehouse, home: Home, *, run_id: str = "run", source: str = "test", **limits: Any
+    warehouse: Warehouse,
+    home: Home,
+    *,
+    run_id: str = "run",
+    source: str = "test",
+    dataset: str = "default",
+    **limits: Any,
 ) -> GateResult:
     """Check the bars; Data Docs only where asked for."""
     gate = GateConfig(**{"name": "test", "data_docs": False, **limits})
     return check_bars(
-        warehouse, home, source=source, timeframe="1d", calendar="XNYS", gate=gate, run_id=run_id
+        warehouse,
+        home,
+        source=source,
+        dataset=dataset,
+        timeframe="1d",
+        calendar="XNYS",
+        gate=gate,
+        run_id=run_id,
     )
 
 

@@ -300,6 +300,7 @@ def test_split_is_no_outlier_if_its_action_is_known(warehouse: Warehouse, home: 
     assert market.check(warehouse, home).warnings[0].startswith("AAA: return of -7")
     action = {
         "source": "test",
+        "dataset": "default",
         "symbol": "AAA",
         "ex_date": market.days()[80],
         "kind": "split",
@@ -330,6 +331,7 @@ def test_intraday_bars_after_a_half_days_close_are_named(warehouse: Warehouse, h
         warehouse,
         home,
         source="test",
+        dataset="default",
         timeframe="30m",
         calendar="XNYS",
         gate=GateConfig(name="test", data_docs=False),
@@ -383,12 +385,18 @@ def test_second_run_changes_nothing_and_other_sources_are_left_alone(
 ) -> None:
     frame, _ = mutate(market.bars(), 4)
     other = market.bars(("ZZZ",), source="other").with_columns(batch_id=pl.lit("o1"), low=pl.lit(-1.0))
-    market.load(warehouse, pl.concat([frame, other]))
+    elsewhere = other.with_columns(source=pl.lit("test"), dataset=pl.lit("its"), batch_id=pl.lit("d1"))
+    market.load(warehouse, pl.concat([frame, other, elsewhere]))
     loose = {"max_quarantined_fraction": 1.0, "max_missing_fraction": 1.0}
     market.check(warehouse, home, source="other", **loose)
+    market.check(warehouse, home, dataset="its", **loose)
     first = market.check(warehouse, home, **loose)
     before = market.quarantined(warehouse)
-    assert set(before["source"]) == {"test", "other"}
+    assert set(before.select("source", "dataset").rows()) == {
+        ("test", "default"),
+        ("test", "its"),
+        ("other", "default"),
+    }
     second = market.check(warehouse, home, **loose)
     assert second == first
     assert market.quarantined(warehouse).equals(before)
@@ -401,9 +409,14 @@ def test_names_are_values_and_never_sql(warehouse: Warehouse, home: Home, text: 
     frame = market.bars().with_columns(
         symbol=pl.when(pl.col("symbol") == "AAA").then(pl.lit(text)).otherwise(pl.col("symbol"))
     )
-    market.load(warehouse, pl.concat([frame, frame.with_columns(source=pl.lit(text), batch_id=pl.lit("b2"))]))
-    for source in ("test", text):
-        result = market.check(warehouse, home, source=source, max_quarantined_fraction=1.0)
+    market.load(
+        warehouse,
+        pl.concat(
+            [frame, frame.with_columns(source=pl.lit(text), dataset=pl.lit(text), batch_id=pl.lit("b2"))]
+        ),
+    )
+    for source, dataset in (("test", "default"), (text, text)):
+        result = market.check(warehouse, home, source=source, dataset=dataset, max_quarantined_fraction=1.0)
         assert result.quarantined_rows == len(market.days())
     found = market.quarantined(warehouse)
     assert set(found["symbol"]) == {text}
@@ -413,7 +426,7 @@ def test_names_are_values_and_never_sql(warehouse: Warehouse, home: Home, text: 
 
 def test_no_rows_and_no_calendar_are_refused(warehouse: Warehouse, home: Home) -> None:
     market.load(warehouse, market.bars())
-    with pytest.raises(DataGateError, match=r"nosuch, 1d, XNYS: rows_are_present failed"):
+    with pytest.raises(DataGateError, match=r"nosuch, default, 1d, XNYS: rows_are_present failed"):
         market.check(warehouse, home, source="nosuch")
     warehouse.execute("delete from raw.sessions")
     with pytest.raises(DataGateError, match=r"raw\.sessions has no session of calendar XNYS"):

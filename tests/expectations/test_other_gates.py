@@ -24,6 +24,7 @@ def actions(*changes: dict[str, Any]) -> pl.DataFrame:
     """Return one good split, then one row per change of it."""
     good = {
         "source": "test",
+        "dataset": "default",
         "symbol": "AAA",
         "ex_date": date(2024, 11, 29),
         "kind": "split",
@@ -65,7 +66,7 @@ def test_bad_actions_are_quarantined_and_good_ones_are_not(warehouse: Warehouse,
     market.load(warehouse, actions(*(change for change, _ in changes)), schemas.CORPORATE_ACTIONS)
     for _ in range(2):
         result = check_corporate_actions(
-            warehouse, home, source="test", calendar="XNYS", gate=GATE, run_id="run"
+            warehouse, home, source="test", dataset="default", calendar="XNYS", gate=GATE, run_id="run"
         )
         found: dict[int, set[str]] = {}
         for row, expectation in (
@@ -79,14 +80,18 @@ def test_bad_actions_are_quarantined_and_good_ones_are_not(warehouse: Warehouse,
 
 
 def test_source_without_actions_passes(warehouse: Warehouse, home: Home) -> None:
-    result = check_corporate_actions(warehouse, home, source="test", calendar="XNYS", gate=GATE, run_id="run")
+    result = check_corporate_actions(
+        warehouse, home, source="test", dataset="default", calendar="XNYS", gate=GATE, run_id="run"
+    )
     assert all(one.passed for one in result.outcomes)
 
 
 def test_quarantined_split_adjusts_no_return(warehouse: Warehouse, home: Home) -> None:
     market.load(warehouse, market.bars())
     market.load(warehouse, actions({"symbol": "BBB", "value": 5000.0}), schemas.CORPORATE_ACTIONS)
-    check_corporate_actions(warehouse, home, source="test", calendar="XNYS", gate=GATE, run_id="run")
+    check_corporate_actions(
+        warehouse, home, source="test", dataset="default", calendar="XNYS", gate=GATE, run_id="run"
+    )
     warnings = market.check(warehouse, home).warnings
     previous, close = market.bars().filter(
         pl.col("session_date").is_in([date(2024, 11, 27), date(2024, 11, 29)]), symbol="AAA"

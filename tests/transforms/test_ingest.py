@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,8 +27,9 @@ RAW = ("raw.bars", "raw.corporate_actions", "ops.landed_pages")
 
 
 @pytest.fixture(autouse=True)
-def quick_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick_calendar_and_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calendars, "sessions", weekdays)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture
@@ -103,6 +105,7 @@ def test_first_ingest_lands_and_appends_everything(warehouse: Warehouse, home: H
     known_at = bar.pop("known_at")
     assert bar == {
         "source": "tiny",
+        "dataset": "default",
         "timeframe": "1d",
         "symbol": "A",
         "bar_at": datetime(2024, 3, 5),  # noqa: DTZ001
@@ -237,7 +240,21 @@ def test_source_without_rows_closes_an_empty_batch(warehouse: Warehouse, home: H
     assert (result.pages_landed, result.symbols, result.first_session) == (0, 0, None)
     assert ingest(warehouse, home, TinyConfig(edition="empty")).batch_id == result.batch_id
     assert warehouse.value("select count(*) from raw.sessions") == 0
-    assert data_version(warehouse, "tiny", "1d") == data_version(warehouse, "unheard of", "1d")
+    assert result.data_version == data_version(warehouse, TinyConfig(name="unheard-of"))
+
+
+def test_datasets_of_one_source_are_not_revisions_of_each_other(
+    warehouse: Warehouse, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TinyConfig, "dataset", property(lambda config: f"edition-{config.edition}"))
+    first = ingest(warehouse, home, TinyConfig())
+    second = ingest(warehouse, home, TinyConfig(edition="second"))
+    assert (first.rows_appended, second.rows_appended) == (13, 11)
+    assert second.last_session == date(2024, 3, 7)
+    forbid_fetching(monkeypatch)
+    again = ingest(warehouse, home, TinyConfig())
+    assert (again.batch_id, again.data_version) == (first.batch_id, first.data_version)
+    assert (again.rows_appended, again.last_session) == (0, date(2024, 3, 6))
 
 
 @pytest.mark.parametrize(
@@ -323,7 +340,7 @@ def test_damaged_landing_stops_a_rebuild_before_its_use(
 def test_the_way_out_of_a_damaged_batch_works(warehouse: Warehouse, home: Home, tmp_path: Path) -> None:
     first = ingest(warehouse, home, TinyConfig())
     before = tables(warehouse, without=("known_at",))
-    batch = home.landing / "tiny" / "1d" / first.batch_id
+    batch = home.landing / "tiny" / "default" / "1d" / first.batch_id
     page = batch / "bars" / "page-00001.parquet"
     page.write_bytes(page.read_bytes()[:-1])
     with Warehouse(home.root / "again.duckdb") as rebuilt:

@@ -17,6 +17,7 @@ from transforms.landing import Batch, Landing
 
 BATCH = Batch(
     source="tiny",
+    dataset="default",
     timeframe="1d",
     batch_id="0123456789abcdef",
     request_id="fedcba9876543210",
@@ -58,7 +59,7 @@ def test_what_landed_comes_back_whole(landing: Landing) -> None:
         assert got.schema == expected.schema
     sidecar = landing.page(BATCH, "bars", 1)
     assert (sidecar.rows, sidecar.known_at, sidecar.page) == (3, BATCH.known_at, 1)
-    assert sidecar.path == "tiny/1d/0123456789abcdef/bars/page-00001.parquet"
+    assert sidecar.path == "tiny/default/1d/0123456789abcdef/bars/page-00001.parquet"
 
 
 def test_same_rows_land_as_same_bytes_whenever_they_come(landing: Landing) -> None:
@@ -72,7 +73,7 @@ def test_same_rows_land_as_same_bytes_whenever_they_come(landing: Landing) -> No
 def test_page_without_sidecar_does_not_count_and_is_written_again(tmp_path: Path) -> None:
     landing = Landing(tmp_path)
     landing.begin(BATCH)
-    left_over = tmp_path / "tiny/1d/0123456789abcdef/bars/page-00000.parquet"
+    left_over = tmp_path / "tiny/default/1d/0123456789abcdef/bars/page-00000.parquet"
     left_over.parent.mkdir()
     left_over.write_bytes(b"half a pa")
     assert landing.page_numbers(BATCH)["bars"] == 0
@@ -80,8 +81,8 @@ def test_page_without_sidecar_does_not_count_and_is_written_again(tmp_path: Path
 
 
 def test_begun_but_headless_directory_is_no_batch(tmp_path: Path) -> None:
-    (tmp_path / "tiny/1d/0123456789abcdef").mkdir(parents=True)
-    (tmp_path / "tiny/1d/0123456789abcdef/.request.json.partial").write_bytes(b"{")
+    (tmp_path / "tiny/default/1d/0123456789abcdef").mkdir(parents=True)
+    (tmp_path / "tiny/default/1d/0123456789abcdef/.request.json.partial").write_bytes(b"{")
     assert Landing(tmp_path).batches() == []
 
 
@@ -138,13 +139,16 @@ def test_swapped_pages_are_detected(landing: Landing, endings: tuple[str, ...]) 
 
 
 def test_batch_copied_to_another_place_is_not_believed(landing: Landing) -> None:
-    shutil.copytree(landing.directory(BATCH), landing.root / "other/1d/0123456789abcdef")
+    shutil.copytree(landing.directory(BATCH), landing.root / "other/default/1d/0123456789abcdef")
     with pytest.raises(LandingCorruptError, match="source should be 'other', was 'tiny'"):
         landing.batches()
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "", ".hidden", "x" * 65])
-def test_source_name_that_is_no_directory_name_is_refused(tmp_path: Path, name: str) -> None:
+def test_name_that_is_no_directory_name_is_refused(tmp_path: Path, name: str) -> None:
+    landing = Landing(tmp_path / "landing")
     with pytest.raises(ConfigError, match=r"source\.name must be"):
-        Landing(tmp_path / "landing").begin(replace(BATCH, source=name))
+        landing.begin(replace(BATCH, source=name))
+    with pytest.raises(ConfigError, match=r"source\.dataset must be"):
+        landing.begin(replace(BATCH, dataset=name))
     assert list(tmp_path.iterdir()) == []

@@ -110,7 +110,7 @@ class FileSource:
     @cached_property
     def _version(self) -> str:
         """The digest of the names and contents of all files, in order."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"reading-{frames.READING}\n".encode())
         for path in (*self._files, *self._action_files):
             with path.open("rb") as handle:
                 content = hashlib.file_digest(handle, "sha256").hexdigest()

@@ -42,7 +42,11 @@ class SampleSource:
         versions = [f"{package}-{metadata.version(package)}" for package in ("arch", "bokeh_sampledata")]
         ordered = days.sort()
         return Coverage(
-            symbols=known, timeframes=("1d",), start=ordered[0], end=ordered[-1], version=" ".join(versions)
+            symbols=known,
+            timeframes=("1d",),
+            start=ordered[0],
+            end=ordered[-1],
+            version=" ".join((*versions, f"reading-{frames.READING}")),
         )
 
     def pages(self, kind: str, *, after: int = -1) -> Iterator[Page]:
