@@ -2,7 +2,7 @@
 
 ::
 
-    landing/<source>/<timeframe>/<batch_id>/
+    landing/<source>/<dataset>/<timeframe>/<batch_id>/
         request.json                     what was asked, and when: the batch's head, written first
         bars/page-00000.parquet          rows as received; never rewritten
         bars/page-00000.json             sidecar: rows, SHA-256; the page counts once this is there
@@ -101,7 +101,8 @@ class LandedPage:
     @property
     def path(self) -> str:
         """The Parquet file, relative to the landing directory."""
-        return f"{self.source}/{self.dataset}/{self.timeframe}/{self.batch_id}/{self.kind}/page-{self.page:05d}.parquet"
+        batch = f"{self.source}/{self.dataset}/{self.timeframe}/{self.batch_id}"
+        return f"{batch}/{self.kind}/page-{self.page:05d}.parquet"
 
 
 _Record = TypeVar("_Record", Batch, LandedPage)

@@ -1,7 +1,7 @@
 """Append landed pages to ``raw.*`` so that every revision of a row is there exactly once.
 
-A *revision* is what one batch said of one key (source, dataset, timeframe, symbol, bar_at): usually one row, and
-several where the batch contradicts itself, which the gate then quarantines. A batch that repeats what the
+A *revision* is what one batch said of one key (source, dataset, timeframe, symbol, bar_at): usually one row,
+and several where the batch contradicts itself, which the gate then quarantines. A batch that repeats what the
 revision before it said adds nothing; one that says something else adds all that it said. That makes the table
 a function of the batches alone: pages repeated, reordered or killed half-way leave the same rows.
 """
@@ -96,7 +96,12 @@ def _news(
 
 def _incoming(kind: _Kind, page: LandedPage, frame: pl.DataFrame) -> pl.DataFrame:
     """Return a page's distinct rows with the columns of ``kind.table``."""
-    named = {"source": page.source, "dataset": page.dataset, "timeframe": page.timeframe, "batch_id": page.batch_id}
+    named = {
+        "source": page.source,
+        "dataset": page.dataset,
+        "timeframe": page.timeframe,
+        "batch_id": page.batch_id,
+    }
     constants = [
         pl.lit(value, pl.String).alias(name) for name, value in named.items() if name in kind.table.columns
     ]

@@ -203,7 +203,7 @@ class Warehouse:
         return dict(self.cursor.execute(sql, [schema, table]).fetchall())
 
     def content_digest(self, name: str, *, leave_out: Sequence[str] = ()) -> str:
-        """Return a digest of a table's rows, whatever their order; the same for equal content and DuckDB version.
+        """Return a digest of a table's rows, whatever their order; equal for equal content and DuckDB version.
 
         Args:
             name: ``schema.table``.
@@ -213,7 +213,8 @@ class Warehouse:
         if not columns:
             raise QuantmillError(f"{name}: no such table, or no column left to digest")
         row = f"hash({', '.join(columns)})"
-        sql = f"select count(*), coalesce(bit_xor(h), 0), coalesce(sum(h::hugeint), 0) from (select {row} as h from {_checked(name)})"
+        hashes = f"select {row} as h from {_checked(name)}"
+        sql = f"select count(*), coalesce(bit_xor(h), 0), coalesce(sum(h::hugeint), 0) from ({hashes})"
         return ":".join(str(value) for value in self.cursor.execute(sql).fetchone() or ())
 
     def append(self, table: schemas.Table, frame: pl.DataFrame) -> int:
