@@ -203,7 +203,7 @@ class Warehouse:
         return dict(self.cursor.execute(sql, [schema, table]).fetchall())
 
     def content_digest(self, name: str, *, leave_out: Sequence[str] = ()) -> str:
-        """Return a digest of a table's rows, whatever their order; equal for equal content and DuckDB version.
+        """Return a digest of a table's rows, whatever their order; equal content gives equal digests.
 
         Args:
             name: ``schema.table``.
