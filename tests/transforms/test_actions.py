@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import accumulate
 
@@ -15,14 +16,16 @@ from transforms.sources.sample import SampleSource
 FIRST = date(2024, 3, 4)
 
 
-def closes(rows: list[tuple[float | None, float | None]], symbol: str = "AAA") -> pl.DataFrame:
+def closes(rows: Sequence[tuple[float | None, float | None]], symbol: str = "AAA") -> pl.DataFrame:
     """Return one session per (close, adjusted close)."""
     content = [(symbol, FIRST + timedelta(days=n), *row) for n, row in enumerate(rows)]
     schema = {"symbol": pl.String, "session_date": pl.Date, "close": pl.Float64, "adjusted_close": pl.Float64}
     return pl.DataFrame(content, schema=schema, orient="row")
 
 
-def found(rows: list[tuple[float | None, float | None]], decimals: int = 6) -> list[tuple[int, str, float]]:
+def found(
+    rows: Sequence[tuple[float | None, float | None]], decimals: int = 6
+) -> list[tuple[int, str, float]]:
     """Return (session, kind, value) of what was derived."""
     derived = derive_actions(closes(rows), adjusted_decimals=decimals)
     return [((day - FIRST).days, kind, value) for day, kind, value in derived.select(pl.nth(1, 2, 3)).rows()]
@@ -107,8 +110,8 @@ def test_session_without_two_usable_closes_says_nothing() -> None:
     ],
     ids=["factor halves, price stays", "factor doubles, price stays", "factor falls a little"],
 )
-def test_factor_that_no_action_explains_is_a_defect_not_a_guess(rows: list[tuple[float, float]]) -> None:
-    derived = derive_actions(closes(rows), adjusted_decimals=6)  # type: ignore[arg-type]
+def test_factor_that_no_action_explains_is_a_defect_not_a_guess(rows: Sequence[tuple[float, float]]) -> None:
+    derived = derive_actions(closes(rows), adjusted_decimals=6)
 
     assert derived.select("ex_date", "kind", "value").rows() == [(date(2024, 3, 6), None, None)]
     assert "is no split or dividend" in derived["defect"].item()

@@ -1,7 +1,9 @@
 # ruff: noqa: DTZ001 - stamps of the contract are naive UTC
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 import pytest
@@ -21,19 +23,19 @@ GOOD = {
 }
 
 
-def bars(*changes: dict[str, str | None], **options: object) -> pl.DataFrame:
+def bars(*changes: Mapping[str, str | None], **options: Any) -> pl.DataFrame:
     """Normalise rows of text, each the good row with its changes."""
     frame = pl.DataFrame([{**GOOD, **change} for change in changes], schema=dict.fromkeys(GOOD, pl.String))
     return normalise(frame, **options)
 
 
-def normalise(frame: pl.DataFrame, **options: object) -> pl.DataFrame:
-    defaults: dict[str, object] = {"columns": {}, "timezone": None, "timeframe": "1d", "symbol": None}
+def normalise(frame: pl.DataFrame, **options: Any) -> pl.DataFrame:
+    defaults: dict[str, Any] = {"columns": {}, "timezone": None, "timeframe": "1d", "symbol": None}
     return normalise_bars(
         frame,
         **{**defaults, **options},
         exchange_timezone="America/New_York",
-        where="bars.csv",  # type: ignore[arg-type]
+        where="bars.csv",
     )
 
 
@@ -200,9 +202,9 @@ def test_actions_are_read_and_unreadable_cells_named() -> None:
 
 
 def test_no_actions_are_no_error_but_wrong_columns_are() -> None:
-    options = {"columns": {}, "exchange_timezone": "UTC", "where": "actions.csv"}
+    options: dict[str, Any] = {"columns": {}, "exchange_timezone": "UTC", "where": "actions.csv"}
     empty = pl.DataFrame(schema=dict.fromkeys(("symbol", "ex_date", "kind", "value"), pl.String))
 
-    assert normalise_actions(empty, **options).is_empty()  # type: ignore[arg-type]
+    assert normalise_actions(empty, **options).is_empty()
     with pytest.raises(DataGateError, match=r"actions\.csv lacks the columns 'value'"):
-        normalise_actions(empty.drop("value"), **options)  # type: ignore[arg-type]
+        normalise_actions(empty.drop("value"), **options)
