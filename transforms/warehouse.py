@@ -205,6 +205,8 @@ class Warehouse:
     def content_digest(self, name: str, *, leave_out: Sequence[str] = ()) -> str:
         """Return a digest of a table's rows, whatever their order; equal content gives equal digests.
 
+        Comparable within one version of DuckDB.
+
         Args:
             name: ``schema.table``.
             leave_out: Columns that do not count, such as times and ids.
