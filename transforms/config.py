@@ -182,7 +182,9 @@ class SyntheticSourceConfig(SourceConfig):
     @property
     def dataset(self) -> str:
         """What the generator was asked for: another seed or size is another market."""
-        return f"seed{self.seed}-{self.symbol_count}x{self.bar_count}-{self.last_session}"
+        calendar = re.sub(r"[^A-Za-z0-9]", "", self.calendar)
+        size = f"{self.symbol_count}x{self.bar_count}-{self.timeframe}"
+        return f"seed{self.seed}-{size}-{self.last_session}-{calendar}"
 
     def __post_init__(self) -> None:
         super().__post_init__()
