@@ -73,14 +73,14 @@ def test_newey_west_t_of_a_constant_or_short_series_is_undefined(series: list[fl
 
 
 def test_evaluate_by_hand() -> None:
-    rows = predicted([0.9, 0.6, 0.2, 0.7], [1.0, 0.0, 0.0, None], [0.03, -0.01, -0.02, -0.015], [0, 0, 0, 0])
+    rows = predicted([0.9, 0.55, 0.5, 0.7], [1.0, 0.0, 0.0, None], [0.03, -0.01, -0.02, -0.015], [0, 0, 0, 0])
     found = evaluate(rows, lag=1)
     assert found["rows"] == 3
     assert found["auc"] == 1.0
     assert found["precision"] == 0.5
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["base_rate"] == pytest.approx(1 / 3)
-    assert found["brier"] == pytest.approx((0.01 + 0.36 + 0.04) / 3)
+    assert found["brier"] == pytest.approx((0.1**2 + 0.55**2 + 0.5**2) / 3)
     assert found["information_coefficient"] == pytest.approx(0.8)  # the row in the dead band has a return
     assert found["ic_cross_sections"] == 1
     assert found["ic_t_stat"] is None

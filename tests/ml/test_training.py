@@ -114,6 +114,13 @@ def test_training_again_replaces_its_own_rows_and_leaves_other_models_alone(benc
     assert {table: rows_of(bench, table) for table in TABLES} == before
 
 
+def test_the_same_training_again_leaves_the_artifacts_in_place_throughout(bench: Bench) -> None:
+    bench.train()
+    before = (bench.home.models / "m1").stat().st_ino
+    bench.train()
+    assert (bench.home.models / "m1").stat().st_ino == before
+
+
 def test_a_tampered_artifact_is_replaced_by_training_again(bench: Bench) -> None:
     bench.train()
     (bench.home.models / "m1" / "fold-000.ubj").write_bytes(b"x")
