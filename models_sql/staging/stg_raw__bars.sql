@@ -12,8 +12,8 @@ quarantined as (
 
 ),
 
--- What the config asked of one dataset and timeframe, as known at as_of. What the gate refused is not there: an older, good revision
--- of the same bar takes its place.
+-- What the config asked of one dataset and timeframe, as known at as_of. What the gate refused is not there: an
+-- older, good revision of the same bar takes its place.
 good as (
 
     select source.*
