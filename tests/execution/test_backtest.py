@@ -80,6 +80,8 @@ def test_backtest_begins_with_the_first_scores_and_counts_what_it_wrote(warehous
     assert result.trades == len(table(warehouse, schemas.TRADES)) > 0
     stored = dict(table(warehouse, schemas.PERFORMANCE).rows())
     assert stored == result.metrics
+    assert stored["trades"] == result.trades
+    assert stored["hit_rate"] is not None
 
 
 def test_tables_agree_with_each_other(warehouse: Warehouse) -> None:
@@ -98,6 +100,23 @@ def test_tables_agree_with_each_other(warehouse: Warehouse) -> None:
     assert set(orders.filter(pl.col("status") == "filled")["client_order_id"]) <= filled
     assert orders["reason"].str.contains("of equity").all()
     assert equity["benchmark"][0] == pytest.approx(WEEKLY.initial_cash)
+
+
+def test_positions_are_priced_at_the_close_of_their_session(warehouse: Warehouse) -> None:
+    run(warehouse)
+    closes = warehouse.read("select symbol, bar_at, close from marts.bars")
+    held = table(warehouse, schemas.POSITIONS).join(closes, on=["symbol", "bar_at"])
+    assert len(held) > 20
+    assert held["price"].to_list() == held["close"].to_list()
+    assert held["market_value"].to_list() == (held["quantity"] * held["close"]).to_list()
+
+
+def test_position_left_alone_has_no_target(warehouse: Warehouse) -> None:
+    run(warehouse, portfolio=replace(WEEKLY, rebalance="daily", k=4))
+    (symbol,) = table(warehouse, schemas.RISK_DECISIONS).filter(pl.col("rule") == "stale_price")["symbol"]
+    alone = table(warehouse, schemas.TARGETS).filter(pl.col("target_weight").is_null())
+    assert alone.select("session_date", "symbol").rows() == [(date(2024, 1, 22), symbol)]
+    assert "left alone" in alone["reason"][0]
 
 
 def test_targets_stand_only_for_rebalances_that_had_scores(warehouse: Warehouse) -> None:

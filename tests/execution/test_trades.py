@@ -57,6 +57,11 @@ def test_prices_and_quantity_stand_on_the_split_basis_of_the_opening() -> None:
     assert (trip.quantity, trip.entry_price, trip.exit_price, trip.pnl) == (10, 80, 88, 80)
 
 
+def test_shares_added_after_a_split_count_on_the_opening_basis() -> None:
+    (trip,) = trips([fill(1, 10, 80), fill(3, 40, 22), fill(4, -80, 21)], [action(2, 4.0, 40, 0.0)])
+    assert (trip.quantity, trip.entry_price, trip.exit_price, trip.pnl) == (20, 84, 84, 0)
+
+
 def test_trip_that_a_reverse_split_pays_out_is_closed_by_it() -> None:
     (trip,) = trips([fill(1, 5, 2.0)], [action(3, 0.1, 0.0, 9.0)])
     assert (trip.closed_at, trip.exit_price, trip.pnl) == (at(3), None, -1.0)
