@@ -27,7 +27,10 @@ def _ingest_inputs(run: Run) -> Any:
 
 
 def _ingest(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from expectations.engine import preload
     from transforms.ingest import ingest
+
+    preload()  # new rows will be judged: Great Expectations takes seconds to import
 
     def show(page: LandedPage, _appended: int) -> None:
         run.display.update("ingest", f"{page.kind} page {page.page}, {page.rows:,} rows")

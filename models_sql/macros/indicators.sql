@@ -4,7 +4,8 @@
 #}
 
 {% macro ratio(numerator, denominator) -%}
-    ({{ numerator }}) / nullif({{ denominator }}, 0)
+    {#- In brackets of its own, so that x / x is 1 whatever multiplies it. #}
+    (({{ numerator }}) / nullif({{ denominator }}, 0))
 {%- endmacro %}
 
 {# Where x lies between low and high: 0 at low, 1 at high. #}

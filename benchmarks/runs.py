@@ -1,0 +1,113 @@
+"""How long whole runs take and how much memory: ``python -m benchmarks.runs main|large``.
+
+Each command runs in a home of its own, which is deleted afterwards; memory is the largest sum of resident sets
+over the process and its children (Prefect's temporary server included), sampled every 50 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import psutil
+
+from transforms.paths import Home
+from transforms.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One command's cost."""
+
+    what: str
+    seconds: float
+    peak_mib: float
+    limit: str
+
+
+def measure(what: str, home: Path, *args: str, limit: str = "") -> Measured:
+    """Run ``quantmill`` with ``args`` and return what it cost."""
+    environment = {**os.environ, "QUANTMILL_HOME": str(home)}
+    started = time.monotonic()
+    process = psutil.Popen(
+        [sys.executable, "-m", "flows", *args],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    peak = 0
+    while process.poll() is None:
+        try:
+            family = [process, *process.children(recursive=True)]
+            peak = max(peak, sum(member.memory_info().rss for member in family))
+        except psutil.NoSuchProcess:
+            pass
+        time.sleep(0.05)
+    seconds = time.monotonic() - started
+    if process.returncode:
+        sys.exit(f"{what}: exit {process.returncode}: {process.stderr.read().decode()}")
+    return Measured(what, seconds, peak / 2**20, limit)
+
+
+def stages(home: Path) -> dict[str, float]:
+    """Return stage → seconds of the newest run."""
+    with Warehouse(Home(home).warehouse, read_only=True) as warehouse:
+        text = warehouse.value("select stages from ops.runs order by started_at desc limit 1")
+    return {name: timing["seconds"] for name, timing in json.loads(text).items()}
+
+
+def table(rows: list[Measured]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = ["| what | wall (s) | limit | peak memory (MiB) |", "| --- | ---: | ---: | ---: |"]
+    lines += [f"| {row.what} | {row.seconds:.1f} | {row.limit} | {row.peak_mib:,.0f} |" for row in rows]
+    return "\n".join(lines)
+
+
+def main_job(root: Path) -> list[Measured]:
+    """The sample run cold, unchanged, with one model parameter changed, and the help page."""
+    home = root / "main"
+    return [
+        measure("`quantmill --help`", home, "--help", limit="1"),
+        measure("`quantmill`, cold", home, limit="90"),
+        measure("`quantmill`, unchanged", home, limit="15"),
+        measure("`quantmill model.max_depth=4`", home, "model.max_depth=4"),
+        measure("`quantmill -m model.max_depth=2,5`", home, "-m", "model.max_depth=2,5"),
+        measure("`quantmill flow=trade`", home, "flow=trade"),
+    ]
+
+
+def large(root: Path) -> list[Measured]:
+    """Ingest, gate and build of 800 × 3,500 synthetic daily bars, and how it grows with symbols."""
+    rows = []
+    for symbols in (100, 400, 800):
+        home = root / f"large-{symbols}"
+        what = f"ingest + gate + build, {symbols} × 3,500"
+        size = (f"source.symbol_count={symbols}", "source.bar_count=3500")
+        rows.append(measure(what, home, "flow=build", "source=synthetic", *size, limit="60" if symbols == 800 else ""))
+        parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages(home).items())
+        print(f"{what}: {parts}", file=sys.stderr)
+    return rows
+
+
+def main() -> None:
+    """Print the table of one suite."""
+    suites = {"main": main_job, "large": large}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suite", choices=suites)
+    chosen = parser.parse_args().suite
+    with tempfile.TemporaryDirectory() as folder:
+        rows = suites[chosen](Path(folder))
+    print(f"{date.today()}, {os.cpu_count()} cores, `python -m benchmarks.runs {chosen}`\n")  # noqa: DTZ011
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
