@@ -1,0 +1,222 @@
+"""What a report reads: contract tables only, each query ordered so that equal tables read alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.warehouse import Warehouse
+
+# Enough for a look; the whole of it is in the tables.
+LAST_ORDERS = 20
+NEWEST_TRADES = 5_000
+TOP_FEATURES = 20
+
+_ORDERS = """
+with filled as (
+    select
+        client_order_id,
+        sum(abs(quantity) order by fill_id) as filled_quantity,
+        sum(abs(quantity) * price order by fill_id) / sum(abs(quantity) order by fill_id) as fill_price,
+        sum(commission + slippage order by fill_id) as cost,
+        max(session_date) as filled_on
+    from execution.fills
+    where book = $book
+    group by client_order_id
+)
+select
+    orders.session_date, orders.symbol, orders.side, orders.quantity, orders.order_type, orders.status,
+    orders.reason, orders.client_order_id, filled.filled_quantity, filled.fill_price, filled.cost,
+    filled.filled_on
+from execution.orders as orders
+left join filled on filled.client_order_id = orders.client_order_id
+where orders.book = $book
+order by orders.bar_at desc, orders.symbol, orders.client_order_id
+limit $rows
+"""
+
+_TARGETS = """
+with newest as (select max(bar_at) as bar_at from execution.targets where book = $book),
+held as (
+    select symbol, weight
+    from execution.positions
+    where book = $book and bar_at = (select bar_at from newest)
+)
+select
+    targets.session_date, targets.symbol, targets.strategy, targets.score, targets.confidence,
+    held.weight as held_weight, targets.target_weight, targets.reason
+from execution.targets as targets
+left join held on held.symbol = targets.symbol
+where targets.book = $book and targets.bar_at = (select bar_at from newest)
+order by abs(targets.target_weight) desc nulls last, targets.score desc nulls last, targets.symbol
+"""
+
+_RISK = """
+select
+    book, rule, count(*) as decisions, count(distinct symbol) as symbols,
+    min(session_date) as first_session, max(session_date) as last_session,
+    last(reason order by bar_at, symbol) as latest_reason
+from execution.risk_decisions
+where book = $book or book = $trading_book
+group by book, rule
+order by book, decisions desc, rule
+"""
+
+_TRADES = """
+select
+    trade_id, symbol, side, opened_at, closed_at, quantity, entry_price, exit_price, pnl, "return", sessions
+from execution.trades
+where book = $book
+order by closed_at desc nulls first, trade_id desc
+limit $rows
+"""
+
+# Decimals, because the sum of doubles depends on how the threads shared them out.
+_COSTS = """
+select
+    count(*) as fills,
+    sum(try_cast(commission as decimal(38, 8)))::double as commission,
+    sum(try_cast(slippage as decimal(38, 8)))::double as slippage,
+    sum(try_cast(abs(quantity * price) as decimal(38, 8)))::double as traded_value
+from execution.fills
+where book = $book
+"""
+
+_IMPORTANCE = """
+with folds as (select count(distinct fold) as folds from ml.feature_importance where model_id = $model_id and fold >= 0)
+select
+    feature,
+    sum(importance order by fold) / any_value(folds) as mean,
+    case when count(*) = any_value(folds) then min(importance) else 0 end as lowest,
+    max(importance) as highest
+from ml.feature_importance
+cross join folds
+where model_id = $model_id and fold >= 0
+group by feature
+order by mean desc nulls last, feature
+limit $rows
+"""
+
+# A stage that was skipped left its results under the run that carried it out.
+_GATES = """
+with carried_out as (
+    select $run_id as run_id, null::timestamp as finished_at
+    union all
+    select run_id, max(finished_at) from ops.stages where is_current and run_id <> $run_id group by run_id
+),
+suites as (
+    select
+        results.suite,
+        first(results.run_id order by carried_out.finished_at desc nulls first, results.run_id) as run_id
+    from ops.gate_results as results
+    join carried_out on carried_out.run_id = results.run_id
+    group by results.suite
+)
+select
+    results.run_id, results.suite, results.expectation, results.severity, results.passed,
+    results.failed_rows, results.details
+from ops.gate_results as results
+join suites on suites.suite = results.suite and suites.run_id = results.run_id
+order by results.suite, results.passed, results.expectation
+"""
+
+_QUARANTINE = """
+with rows as (
+    select 'bars' as kind, source, symbol, expectation, reason from quarantine.bars
+    union all
+    select 'corporate actions', source, symbol, expectation, reason from quarantine.corporate_actions
+)
+select
+    kind, expectation, count(*) as rows, count(distinct symbol) as symbols,
+    first(symbol order by reason, symbol) as first_symbol, min(reason) as first_reason,
+    last(symbol order by reason, symbol) as last_symbol, max(reason) as last_reason
+from rows
+where $source::varchar is null or source = $source
+group by kind, expectation
+order by rows desc, kind, expectation
+"""
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """The frames behind one report; a frame without rows where there is nothing to tell.
+
+    Attributes:
+        metrics: Metric → value of the book.
+        model_metrics: ``fold, metric, value``; fold -1 is all folds together.
+        trade_count: All the book's trades, of which ``trades`` holds the newest.
+        trading_targets, trading_orders: The trading book's; without rows where no trading book was named.
+    """
+
+    equity: pl.DataFrame
+    metrics: dict[str, float | None]
+    folds: pl.DataFrame
+    model_metrics: pl.DataFrame
+    importance: pl.DataFrame
+    targets: pl.DataFrame
+    trading_targets: pl.DataFrame
+    orders: pl.DataFrame
+    trading_orders: pl.DataFrame
+    risk: pl.DataFrame
+    trades: pl.DataFrame
+    trade_count: int
+    costs: dict[str, float | None]
+    gates: pl.DataFrame
+    quarantine: pl.DataFrame
+
+
+def load(
+    warehouse: Warehouse,
+    *,
+    run_id: str,
+    book: str,
+    model_id: str | None,
+    trading_book: str | None,
+    source: str | None,
+) -> ReportData:
+    """Read everything that the report of one run shows.
+
+    Args:
+        warehouse: Any open warehouse; nothing is written.
+        run_id: The run whose gate results to show. Where a suite was skipped in it, the results of the run
+            that carried it out stand in.
+        book: The backtest's book.
+        model_id: The model behind the scores, None for a strategy without one.
+        trading_book: The book of the newest real or simulated orders, None if nothing was traded.
+        source: The source whose quarantine to show, None for all.
+    """
+    of_book = {"book": book}
+    of_trading = {"book": trading_book}
+    of_model = {"model_id": model_id}
+    return ReportData(
+        equity=warehouse.read("select * exclude (book) from execution.equity where book = $book order by bar_at", of_book),
+        metrics=book_metrics(warehouse, book),
+        folds=warehouse.read("select * from ml.folds where model_id = $model_id order by fold", of_model),
+        model_metrics=warehouse.read(
+            "select fold, metric, value from ml.metrics where model_id = $model_id order by fold, metric", of_model
+        ),
+        importance=warehouse.read(_IMPORTANCE, {**of_model, "rows": TOP_FEATURES}),
+        targets=warehouse.read(_TARGETS, of_book),
+        trading_targets=warehouse.read(_TARGETS, of_trading),
+        orders=warehouse.read(_ORDERS, {**of_book, "rows": LAST_ORDERS}),
+        trading_orders=warehouse.read(_ORDERS, {**of_trading, "rows": LAST_ORDERS}),
+        risk=warehouse.read(_RISK, {**of_book, "trading_book": trading_book}),
+        trades=warehouse.read(_TRADES, {**of_book, "rows": NEWEST_TRADES}),
+        trade_count=int(warehouse.value("select count(*) from execution.trades where book = $book", of_book)),
+        costs=warehouse.read(_COSTS, of_book).row(0, named=True),
+        gates=warehouse.read(_GATES, {"run_id": run_id}),
+        quarantine=warehouse.read(_QUARANTINE, {"source": source}),
+    )
+
+
+def book_metrics(warehouse: Warehouse, book: str | None) -> dict[str, float | None]:
+    """Return metric → value of one book, sorted by name; empty where the book has none."""
+    rows = warehouse.read("select metric, value from execution.metrics where book = $book order by metric", {"book": book})
+    return dict(rows.iter_rows())
+
+
+def model_metrics(warehouse: Warehouse, model_id: str | None) -> dict[str, float | None]:
+    """Return metric → value of one model over all its folds; empty where it has none."""
+    sql = "select metric, value from ml.metrics where model_id = $model_id and fold = -1 order by metric"
+    return dict(warehouse.read(sql, {"model_id": model_id}).iter_rows())
