@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import partial
 
 DASH = "–"
 _MINUS = "−"  # as wide as "+" among tabular numerals
@@ -80,8 +82,8 @@ class Metric:
 
     Attributes:
         label: What people call it.
-        kind: ``percent``, ``signed`` (percent with sign), ``ratio``, ``precise`` (four decimals), ``count``
-            or ``usd``.
+        kind: ``percent``, ``signed`` (percent with sign), ``ratio``, ``precise`` (four decimals), ``times``,
+            ``count`` or ``usd``.
         about: One line that says what it is.
     """
 
@@ -91,36 +93,51 @@ class Metric:
 
     def written(self, value: object) -> str:
         """Write ``value`` in this metric's way."""
-        match self.kind:
-            case "percent":
-                return percent(value)
-            case "signed":
-                return percent(value, signed=True)
-            case "precise":
-                return ratio(value, 4)
-            case "count":
-                return count(value)
-            case "usd":
-                return usd(value)
-            case _:
-                return ratio(value)
+        return _WRITERS[self.kind](value)
 
 
+_WRITERS: dict[str, Callable[[object], str]] = {
+    "percent": percent,
+    "signed": partial(percent, signed=True),
+    "ratio": ratio,
+    "precise": partial(ratio, digits=4),
+    "times": partial(_written, digits=1, unit="×"),
+    "count": count,
+    "usd": usd,
+}
 _METRICS = {
     "total_return": Metric("Total return", "signed", "Last equity over first, less one"),
     "cagr": Metric("CAGR", "signed", "Compound annual growth rate"),
     "volatility": Metric("Volatility", "percent", "Standard deviation of returns, annualised"),
-    "sharpe": Metric("Sharpe", "ratio", "Mean over standard deviation of returns, annualised, no risk-free rate"),
+    "sharpe": Metric(
+        "Sharpe", "ratio", "Mean over standard deviation of returns, annualised; risk-free rate 0"
+    ),
     "sortino": Metric("Sortino", "ratio", "Mean return over downside deviation, annualised"),
-    "max_drawdown": Metric("Max drawdown", "percent", "Deepest fall from a peak of equity"),
+    "max_drawdown": Metric("Max drawdown", "percent", "Deepest fall from the highest equity so far"),
+    "max_drawdown_sessions": Metric(
+        "Longest drawdown", "count", "Sessions below an earlier peak, longest run"
+    ),
     "calmar": Metric("Calmar", "ratio", "CAGR over deepest drawdown"),
-    "turnover": Metric("Turnover", "percent", "Traded value over equity, a year"),
+    "alpha": Metric("Alpha", "signed", "Intercept of returns on the benchmark's, annualised"),
+    "beta": Metric("Beta", "ratio", "Slope of returns on the benchmark's"),
+    "information_ratio": Metric(
+        "Information ratio", "ratio", "Mean over deviation of the return above the benchmark's"
+    ),
     "exposure": Metric("Exposure", "percent", "Mean gross exposure, fraction of equity"),
+    "turnover": Metric("Turnover", "times", "Value bought and sold over equity, a year"),
+    "trades": Metric("Trades", "count", "Round trips"),
     "hit_rate": Metric("Hit rate", "percent", "Closed trades with a profit"),
     "profit_factor": Metric("Profit factor", "ratio", "Sum of profits over sum of losses of closed trades"),
-    "trades": Metric("Trades", "count", "Round trips"),
+    "commission": Metric("Commission", "usd", "USD, all fills"),
+    "slippage": Metric("Slippage", "usd", "USD against the open, all fills"),
+    "costs": Metric("Costs", "usd", "Commission and slippage, USD"),
+    "initial_equity": Metric("Initial equity", "usd", "USD at the first session's close"),
+    "final_equity": Metric("Final equity", "usd", "USD at the last session's close"),
+    "sessions": Metric("Sessions", "count", "Sessions with an equity"),
     "auc": Metric("AUC", "precise", "Area under the ROC curve, out of sample; 0.5 is chance"),
-    "log_loss": Metric("Log loss", "precise", "Mean negative log likelihood, out of sample; ln 2 = 0.6931 is chance"),
+    "log_loss": Metric(
+        "Log loss", "precise", "Mean negative log likelihood, out of sample; ln 2 = 0.6931 is chance"
+    ),
     "precision": Metric("Precision", "percent", "Share of rows called positive that were"),
     "information_coefficient": Metric("IC", "precise", "Rank correlation of score and forward return"),
 }

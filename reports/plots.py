@@ -60,7 +60,7 @@ def _renumber(node: Any, seen: dict[str, str]) -> Any:
 
 
 def log_ticks(lowest: float, highest: float) -> list[float]:
-    """Return round values of 1, 1.5, 2, 3, 5, 7 times powers of ten inside [lowest, highest], for a log axis."""
+    """Return 1, 1.5, 2, 3, 5 and 7 times powers of ten, as far as in [lowest, highest], for a log axis."""
     powers = range(math.floor(math.log10(lowest)), math.ceil(math.log10(highest)) + 1)
     ticks = [round(step * 10.0**power, 10) for power in powers for step in _NICE]
     inside = [tick for tick in ticks if lowest <= tick <= highest]
@@ -99,11 +99,15 @@ def performance_figure(curves: pl.DataFrame, *, book_label: str, benchmark_label
     tips = [("", "@session_date{%F}"), (book_label, "@equity{0.000}")]
     falls = [("", "@session_date{%F}"), (book_label, "@drawdown{0.0%}")]
     if benchmark_label is not None:
-        equity.line("session_date", "benchmark", source=source, color=GREY, width=1.3, legend_label=benchmark_label)
+        equity.line(
+            "session_date", "benchmark", source=source, color=GREY, width=1.3, legend_label=benchmark_label
+        )
         drawdown.line("session_date", "benchmark_drawdown", source=source, color=GREY, width=1.0)
         tips.append((benchmark_label, "@benchmark{0.000}"))
         falls.append((benchmark_label, "@benchmark_drawdown{0.0%}"))
-    front = equity.line("session_date", "equity", source=source, color=BLUE, width=1.8, legend_label=book_label)
+    front = equity.line(
+        "session_date", "equity", source=source, color=BLUE, width=1.8, legend_label=book_label
+    )
     drawdown.varea("session_date", "drawdown", 0, source=source, color=BLUE, alpha=0.18)
     edge = drawdown.line("session_date", "drawdown", source=source, color=BLUE, width=1.2)
 
@@ -153,7 +157,14 @@ def _bars_by_fold(folds: pl.DataFrame, metric: str, label: str, chance: float) -
     plot.title.text = f"{label} by fold (line: chance, {chance:g})"
     plot.yaxis.formatter = NumeralTickFormatter(format="0.00")
     bars = plot.quad(
-        left="start", right="end", bottom=chance, top="value", source=source, color="color", alpha=0.75, line_color="white"
+        left="start",
+        right="end",
+        bottom=chance,
+        top="value",
+        source=source,
+        color="color",
+        alpha=0.75,
+        line_color="white",
     )
     plot.add_layout(Span(location=chance, dimension="width", line_color=INK, line_width=1))
     tips = [("Fold", "@fold"), ("Test", "@start{%F} to @end{%F}"), (label, "@value{0.0000}")]
@@ -179,7 +190,9 @@ def importance_figure(importance: pl.DataFrame) -> Any:
     bars = plot.hbar("feature", right="mean", height=0.62, source=source, color=BLUE, alpha=0.55)
     plot.segment("lowest", "feature", "highest", "feature", source=source, color=INK, line_width=1.4)
     for end in ("lowest", "highest"):
-        plot.scatter(end, "feature", source=source, marker="dash", angle=math.pi / 2, size=9, color=INK, line_width=1.4)
+        plot.scatter(
+            end, "feature", source=source, marker="dash", angle=math.pi / 2, size=9, color=INK, line_width=1.4
+        )
     plot.toolbar_location = None
     plot.xaxis.formatter = NumeralTickFormatter(format="0%")
     plot.xaxis.axis_label = "Share of importance: mean over folds (bar), lowest to highest fold (line)"
@@ -197,7 +210,12 @@ def _figure(**options: Any) -> Any:
 
     plot = figure(tools=[], sizing_mode="stretch_width", min_border_right=12, **options)
     # Zoom along time only; the wheel is off until asked for, so that it scrolls the page.
-    plot.add_tools(BoxZoomTool(dimensions="width"), PanTool(dimensions="width"), WheelZoomTool(dimensions="width"), ResetTool())
+    plot.add_tools(
+        BoxZoomTool(dimensions="width"),
+        PanTool(dimensions="width"),
+        WheelZoomTool(dimensions="width"),
+        ResetTool(),
+    )
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
     plot.toolbar.active_scroll = None

@@ -72,19 +72,21 @@ order by closed_at desc nulls first, trade_id desc
 limit $rows
 """
 
-# Decimals, because the sum of doubles depends on how the threads shared them out.
-_COSTS = """
+# In decimals, because the sum of doubles depends on how the threads shared them out.
+_TRADED = """
 select
     count(*) as fills,
-    sum(try_cast(commission as decimal(38, 8)))::double as commission,
-    sum(try_cast(slippage as decimal(38, 8)))::double as slippage,
     sum(try_cast(abs(quantity * price) as decimal(38, 8)))::double as traded_value
 from execution.fills
 where book = $book
 """
 
 _IMPORTANCE = """
-with folds as (select count(distinct fold) as folds from ml.feature_importance where model_id = $model_id and fold >= 0)
+with folds as (
+    select count(distinct fold) as folds
+    from ml.feature_importance
+    where model_id = $model_id and fold >= 0
+)
 select
     feature,
     sum(importance order by fold) / any_value(folds) as mean,
@@ -145,6 +147,7 @@ class ReportData:
     Attributes:
         metrics: Metric → value of the book.
         model_metrics: ``fold, metric, value``; fold -1 is all folds together.
+        fills, traded_value: The book's number of fills; the value bought and sold (USD, None without fills).
         trade_count: All the book's trades, of which ``trades`` holds the newest.
         trading_targets, trading_orders: The trading book's; without rows where no trading book was named.
     """
@@ -161,7 +164,8 @@ class ReportData:
     risk: pl.DataFrame
     trades: pl.DataFrame
     trade_count: int
-    costs: dict[str, float | None]
+    fills: int
+    traded_value: float | None
     gates: pl.DataFrame
     quarantine: pl.DataFrame
 
@@ -190,11 +194,14 @@ def load(
     of_trading = {"book": trading_book}
     of_model = {"model_id": model_id}
     return ReportData(
-        equity=warehouse.read("select * exclude (book) from execution.equity where book = $book order by bar_at", of_book),
+        equity=warehouse.read(
+            "select * exclude (book) from execution.equity where book = $book order by bar_at", of_book
+        ),
         metrics=book_metrics(warehouse, book),
         folds=warehouse.read("select * from ml.folds where model_id = $model_id order by fold", of_model),
         model_metrics=warehouse.read(
-            "select fold, metric, value from ml.metrics where model_id = $model_id order by fold, metric", of_model
+            "select fold, metric, value from ml.metrics where model_id = $model_id order by fold, metric",
+            of_model,
         ),
         importance=warehouse.read(_IMPORTANCE, {**of_model, "rows": TOP_FEATURES}),
         targets=warehouse.read(_TARGETS, of_book),
@@ -204,7 +211,7 @@ def load(
         risk=warehouse.read(_RISK, {**of_book, "trading_book": trading_book}),
         trades=warehouse.read(_TRADES, {**of_book, "rows": NEWEST_TRADES}),
         trade_count=int(warehouse.value("select count(*) from execution.trades where book = $book", of_book)),
-        costs=warehouse.read(_COSTS, of_book).row(0, named=True),
+        **warehouse.read(_TRADED, of_book).row(0, named=True),
         gates=warehouse.read(_GATES, {"run_id": run_id}),
         quarantine=warehouse.read(_QUARANTINE, {"source": source}),
     )
@@ -212,7 +219,9 @@ def load(
 
 def book_metrics(warehouse: Warehouse, book: str | None) -> dict[str, float | None]:
     """Return metric → value of one book, sorted by name; empty where the book has none."""
-    rows = warehouse.read("select metric, value from execution.metrics where book = $book order by metric", {"book": book})
+    rows = warehouse.read(
+        "select metric, value from execution.metrics where book = $book order by metric", {"book": book}
+    )
     return dict(rows.iter_rows())
 
 

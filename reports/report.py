@@ -38,7 +38,8 @@ def report_path(home: Home, run_id: str) -> Path:
     """
     if _RUN_ID.fullmatch(run_id) is None or run_id == "latest":
         raise QuantmillError(
-            f"run id must be letters, digits, '.', '_' and '-' (at most 128, not 'latest') to name a report, was {run_id!r}"
+            "a run id that names a report must be letters, digits, '.', '_' and '-' (at most 128) "
+            f"and not 'latest', was {run_id!r}"
         )
     return home.reports / f"{run_id}.html"
 
@@ -88,7 +89,9 @@ def write_report(
         trading_book=trading_book,
         source=_name(config, "source"),
     )
-    context = _context(data, run_id=run_id, book=book, model_id=model_id, trading_book=trading_book, manifest=manifest)
+    context = _context(
+        data, run_id=run_id, book=book, model_id=model_id, trading_book=trading_book, manifest=manifest
+    )
     context["data_docs"] = None if data_docs is None else _relative(data_docs, path.parent)
     figures = _figures(data, context["benchmark"], context["title"])
     context["has_fold_plot"] = "plot-folds" in figures
@@ -112,7 +115,6 @@ def _context(
     benchmark = str(_mapping(config.get("universe")).get("benchmark") or "Benchmark")
     months = sections.month_rows(data.equity)
     fold_metrics, fold_rows = sections.fold_rows(data.folds, data.model_metrics)
-    cost, cost_bps = sections.total_cost(data.costs)
     return {
         "run_id": run_id,
         "book": book,
@@ -125,7 +127,7 @@ def _context(
         "facts": _facts(run_id, manifest, book, model_id),
         "sections": _SECTIONS,
         "data": data,
-        "cards": sections.cards(data.metrics, data.costs, data.equity, data.trade_count),
+        "cards": sections.cards(data.metrics, data.traded_value),
         "has_equity": not data.equity.is_empty(),
         "benchmark": benchmark if any(year["benchmark"] is not None for year in months) else None,
         "months": months,
@@ -135,8 +137,7 @@ def _context(
         "fold_metrics": fold_metrics,
         "fold_rows": fold_rows,
         "has_importance": not data.importance.is_empty(),
-        "cost": cost,
-        "cost_bps": cost_bps,
+        "cost_bps": sections.cost_bps(data.metrics, data.traded_value),
         "shown_trades": data.trades.head(_LAST_TRADES),
         "trades_csv": rendering.data_uri(data.trades.write_csv(), "text/csv"),
         "gate_summary": sections.gate_summary(data.gates, run_id),
@@ -173,7 +174,9 @@ def _subtitle(data: queries.ReportData, config: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def _facts(run_id: str, manifest: Mapping[str, Any], book: str, model_id: str | None) -> list[tuple[str, str]]:
+def _facts(
+    run_id: str, manifest: Mapping[str, Any], book: str, model_id: str | None
+) -> list[tuple[str, str]]:
     facts = [("Run", run_id), ("Flow", manifest.get("flow")), ("Book", book), ("Model", model_id)]
     return [(name, str(value)) for name, value in facts if value]
 
@@ -183,7 +186,11 @@ def _versions(run_id: str, manifest: Mapping[str, Any]) -> list[tuple[str, objec
     named = {**manifest, "run_id": run_id}
     first = [(name.replace("_", " "), named.get(name)) for name in _VERSIONS]
     apart = {*_VERSIONS, "config", "libraries", "stages"}
-    plain = [(name.replace("_", " "), value) for name, value in named.items() if name not in apart and _is_plain(value)]
+    plain = [
+        (name.replace("_", " "), value)
+        for name, value in named.items()
+        if name not in apart and _is_plain(value)
+    ]
     return [*first, *plain, *sorted(_mapping(manifest.get("libraries")).items())]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from execution.performance import drawdowns
 from reports.formats import DASH, METRIC_NAMES, count, metric, moment, number, ratio, usd
 
 FOLD_METRICS = ("auc", "log_loss", "precision", "information_coefficient")
@@ -24,8 +26,13 @@ class Card:
     about: str
 
 
-def cards(metrics: Mapping[str, float | None], costs: Mapping[str, float | None], equity: pl.DataFrame, trades: int) -> list[Card]:
-    """Return the headline figures; one that is undefined or absent is a dash."""
+def cards(metrics: Mapping[str, float | None], traded_value: float | None) -> list[Card]:
+    """Return the headline figures; one that is undefined or absent is a dash.
+
+    Args:
+        metrics: Metric → value of the book.
+        traded_value: What it bought and sold, USD.
+    """
 
     def card(name: str, beside: str = "") -> Card:
         shape = metric(name)
@@ -35,19 +42,24 @@ def cards(metrics: Mapping[str, float | None], costs: Mapping[str, float | None]
         other = number(metrics.get(_BENCHMARK + name))
         return "" if other is None else f"benchmark {metric(name).written(other)}"
 
-    total, bps = total_cost(costs)
-    span = "" if equity.is_empty() else f"{usd(equity['equity'][0], 0)} → {usd(equity['equity'][-1], 0)} USD"
+    bps = cost_bps(metrics, traded_value)
+    trades = number(metrics.get("trades"))
     return [
         card("cagr", against("cagr")),
         card("sharpe", against("sharpe")),
         card("max_drawdown", against("max_drawdown")),
         card("volatility", against("volatility")),
-        card("total_return", span),
-        card("turnover", "of equity, a year"),
-        card("hit_rate", f"{count(trades)} trades" if trades else ""),
+        card("total_return", against("total_return")),
+        card("turnover", "equity, a year"),
+        card("hit_rate", "" if trades is None else f"{count(trades)} trades"),
         card("profit_factor", "profits over losses"),
         card("exposure", "mean gross, of equity"),
-        Card("Costs", usd(total, 0), "" if bps is None else f"USD, {ratio(bps, 1)} bps of traded value", "Commission and slippage"),
+        Card(
+            "Costs, USD",
+            usd(metrics.get("costs"), 0),
+            "" if bps is None else f"{ratio(bps, 1)} bps of traded value",
+            metric("costs").about,
+        ),
     ]
 
 
@@ -66,13 +78,10 @@ def metric_rows(metrics: Mapping[str, float | None]) -> list[dict[str, str]]:
     ]
 
 
-def total_cost(costs: Mapping[str, float | None]) -> tuple[float | None, float | None]:
-    """Return commission plus slippage, in USD and in basis points of the traded value; None where nothing was traded."""
-    commission, slippage, traded = (number(costs.get(name)) for name in ("commission", "slippage", "traded_value"))
-    if commission is None or slippage is None:
-        return None, None
-    total = commission + slippage
-    return total, total / traded * 1e4 if traded else None
+def cost_bps(metrics: Mapping[str, float | None], traded_value: float | None) -> float | None:
+    """Return commission and slippage in basis points of the traded value; None where nothing was traded."""
+    costs, traded = number(metrics.get("costs")), number(traded_value)
+    return None if costs is None or not traded else costs / traded * 1e4
 
 
 def fold_rows(folds: pl.DataFrame, metrics: pl.DataFrame) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
@@ -82,7 +91,9 @@ def fold_rows(folds: pl.DataFrame, metrics: pl.DataFrame) -> tuple[tuple[str, ..
         folds: ``ml.folds`` of one model.
         metrics: ``fold, metric, value`` of the same model.
     """
-    values = {(fold, name): value for fold, name, value in metrics.select("fold", "metric", "value").iter_rows()}
+    values = {
+        (fold, name): value for fold, name, value in metrics.select("fold", "metric", "value").iter_rows()
+    }
     found = {name for _, name in values}
     names = tuple(name for name in FOLD_METRICS if name in found) + tuple(sorted(found - set(FOLD_METRICS)))
 
@@ -93,7 +104,10 @@ def fold_rows(folds: pl.DataFrame, metrics: pl.DataFrame) -> tuple[tuple[str, ..
         {
             **fold,
             "is_total": False,
-            "windows": [_window(fold[f"{part}_start"], fold[f"{part}_end"]) for part in ("train", "validation", "test")],
+            "windows": [
+                _window(fold[f"{part}_start"], fold[f"{part}_end"])
+                for part in ("train", "validation", "test")
+            ],
             "metrics": written(fold["fold"]),
         }
         for fold in folds.iter_rows(named=True)
@@ -111,7 +125,7 @@ def _window(start: object, end: object) -> str:
 
 
 def plotted_folds(folds: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
-    """Return ``fold, test_start, test_end, auc, information_coefficient``, NULL where a fold lacks the metric."""
+    """Return ``fold, test_start, test_end, auc, information_coefficient``; NULL where the metric lacks."""
     wide = folds.select("fold", "test_start", "test_end")
     for name in ("auc", "information_coefficient"):
         one = metrics.filter(pl.col("metric") == name).select("fold", pl.col("value").alias(name))
@@ -120,7 +134,7 @@ def plotted_folds(folds: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
 
 
 def shade(value: float | None, scale: float) -> str | None:
-    """Return a cell's background: white at 0, blue towards +scale, orange towards −scale; light enough for dark ink."""
+    """Return a cell's background: white at 0, blue at +scale, orange at −scale; light enough for dark ink."""
     if value is None or scale <= 0:
         return None
     depth = min(1.0, abs(value) / scale)
@@ -134,7 +148,9 @@ def stage_rows(stages: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for name, told in stages.items():
         facts = told if isinstance(told, Mapping) else {"seconds": told}
-        rows.append({"name": name, "seconds": facts.get("seconds"), "skipped": bool(facts.get("skipped", False))})
+        rows.append(
+            {"name": name, "seconds": facts.get("seconds"), "skipped": bool(facts.get("skipped", False))}
+        )
     return rows
 
 
@@ -152,64 +168,71 @@ def gate_summary(gates: pl.DataFrame, run_id: str) -> str:
 def curves(equity: pl.DataFrame) -> pl.DataFrame:
     """Return ``session_date, equity, drawdown`` and, where there is one, ``benchmark, benchmark_drawdown``.
 
-    Equity and benchmark are the growth of 1 from their first value on; drawdowns are fractions ≤ 0. A
-    benchmark that has no value yet is NaN.
+    Equity and benchmark are the growth of 1 from their first value on; drawdowns are fractions ≤ 0. Sessions
+    on which a benchmark has no value are NaN in its columns.
 
     Args:
         equity: ``execution.equity`` of one book, oldest first.
     """
-    shown = equity.select("session_date", "equity", pl.col("benchmark").fill_nan(None))
-    if shown["benchmark"].null_count() == len(shown):
-        shown = shown.drop("benchmark")
-    frame = shown.select("session_date")
+    frame = equity.select("session_date")
     for name, fall in (("equity", "drawdown"), ("benchmark", "benchmark_drawdown")):
-        if name in shown.columns:
-            growth = pl.col(name) / pl.col(name).drop_nulls().first()
-            depth = pl.col(name) / pl.col(name).cum_max().forward_fill() - 1
-            frame = frame.with_columns(
-                shown.select(growth.fill_null(float("nan")).alias(name), depth.fill_null(float("nan")).alias(fall))
-            )
-    return frame
+        known = equity.filter(pl.col(name).is_finite()).select("session_date", name)
+        if known.is_empty():
+            continue
+        values = known[name].to_numpy()
+        curve = known.select(
+            "session_date", (pl.col(name) / values[0]).alias(name), pl.Series(fall, drawdowns(values))
+        )
+        frame = frame.join(curve, on="session_date", how="left", maintain_order="left")
+    return frame.with_columns(pl.exclude("session_date").fill_null(float("nan")))
 
 
 def month_rows(equity: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return one row per year, newest first: twelve cells (value, colour), the year's return, the benchmark's.
+    """Return one row per year, newest first: twelve cells (value, colour), the year's and benchmark's return.
 
-    Returns are fractions from the last close before the period (or the first close of all) to its last close;
-    None where the book has no session.
+    Returns are fractions; None where there is no session or no return. A year's is its months' compounded.
 
     Args:
         equity: ``execution.equity`` of one book, oldest first.
     """
-    if equity.is_empty():
-        return []
-    dated = equity.with_columns(
-        pl.col("session_date").dt.year().alias("year"), pl.col("session_date").dt.month().alias("month")
-    )
-    monthly = _returns(dated, "equity", ["year", "month"])
-    yearly = _returns(dated, "equity", ["year"])
-    benchmark = _returns(dated.filter(pl.col("benchmark").is_finite()), "benchmark", ["year"])
-    sizes = sorted(abs(value) for value in monthly.values())
-    scale = sizes[int(0.9 * (len(sizes) - 1))]  # one wild month shall not blanch all others
+    months = _months(equity, "equity")
+    benchmark = _months(equity, "benchmark")
+    sizes = sorted(abs(value) for value in months.values() if value is not None)
+    scale = sizes[int(0.9 * (len(sizes) - 1))] if sizes else 0.0  # one wild month shall not blanch all others
     return [
         {
             "year": year,
             "cells": [
-                {"value": monthly.get((year, month)), "colour": shade(monthly.get((year, month)), scale)}
+                {"value": months.get((year, month)), "colour": shade(months.get((year, month)), scale)}
                 for month in range(1, 13)
             ],
-            "total": yearly[(year,)],
-            "benchmark": benchmark.get((year,)),
+            "total": _compounded(months, year),
+            "benchmark": _compounded(benchmark, year),
         }
-        for (year,) in sorted(yearly, reverse=True)
+        for year in sorted({year for year, _ in months}, reverse=True)
     ]
 
 
-def _returns(dated: pl.DataFrame, column: str, period: list[str]) -> dict[tuple[int, ...], float]:
-    """Return period → last value over the last one before it, less one."""
-    closes = dated.group_by(period, maintain_order=True).agg(pl.col(column).last())
-    if closes.is_empty():
-        return {}
-    before = pl.col(column).shift(1, fill_value=dated[column][0])
-    returned = closes.with_columns((pl.col(column) / before - 1).alias("return"))
-    return {tuple(row[:-1]): row[-1] for row in returned.select(*period, "return").iter_rows()}
+def _months(equity: pl.DataFrame, column: str) -> dict[tuple[int, int], float | None]:
+    """Return (year, month) → return of ``column`` from one month's last value to the next's.
+
+    The first month counts from the first value; None where the value before is not above 0.
+    """
+    known = equity.filter(pl.col(column).is_finite())
+    year, month = (
+        pl.col("session_date").dt.year().alias("year"),
+        pl.col("session_date").dt.month().alias("month"),
+    )
+    ends = known.group_by(year, month, maintain_order=True).agg(
+        pl.col(column).last().alias("last"), pl.col(column).first().alias("first")
+    )
+    before = pl.col("last").shift(1).fill_null(pl.col("first"))
+    change = pl.when(before > 0).then(pl.col("last") / before - 1)
+    return {(y, m): value for y, m, value in ends.select("year", "month", change).iter_rows()}
+
+
+def _compounded(months: Mapping[tuple[int, int], float | None], year: int) -> float | None:
+    values = [value for (of_year, _), value in months.items() if of_year == year]
+    if not values or None in values:
+        return None
+    return math.prod(1 + value for value in values if value is not None) - 1
