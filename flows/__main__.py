@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from transforms.errors import ConfigError, QuantmillError, nearest
 
@@ -53,6 +54,30 @@ def _register() -> None:
 
     register()
     OmegaConf.register_new_resolver("quantmill_home", lambda: str(Home.from_environment().root), replace=True)
+
+
+def command() -> NoReturn:
+    """Run ``main`` as the process's whole purpose, and leave without taking the interpreter down.
+
+    The libraries keep daemon threads within C++ code; finalising the interpreter under them can abort the process
+    after all is well (``FATAL: exception not rethrown``). So: everything that was registered for the exit runs,
+    the streams are flushed, and the process ends with its code.
+    """
+    code: int | str | None = 0
+    try:
+        main()
+    except SystemExit as leaving:
+        code = leaving.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    if isinstance(code, str):
+        sys.stderr.write(f"{code}\n")
+        code = 1
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
 
 
 def main() -> None:
@@ -107,4 +132,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command()

@@ -68,7 +68,7 @@ def test_a_sweep_builds_once_compares_and_places_no_orders(quick: Place, tmp_pat
 def test_a_failing_job_of_a_sweep_is_a_row_and_the_others_run(quick: Place, tmp_path: Path) -> None:
     place = copy_of(quick, tmp_path)
     done = place.run("-m", QUICK, "split.train_sessions=252,100000")
-    assert done.code == 1
+    assert done.code == 2
     assert "split.train_sessions" in done.err
     assert "failed" in done.out
 
