@@ -121,6 +121,7 @@ class Run:
             "flow": self.config.flow.name,
             "config": config,
             "config_hash": config_hash(self.config),
+            "dataset": self.config.source.dataset,
             "data_version": self.outputs.get("ingest", {}).get("data_version"),
             "code_version": code_version(*PACKAGES),
             "libraries": library_versions(),

@@ -82,7 +82,7 @@ class Metric:
 
     Attributes:
         label: What people call it.
-        kind: ``percent``, ``signed`` (percent with sign), ``ratio``, ``precise`` (four decimals), ``times``,
+        kind: ``percent``, ``signed`` (percent with sign), ``ratio``, ``precise`` (three decimals), ``times``,
             ``count`` or ``usd``.
         about: One line that says what it is.
     """
@@ -100,46 +100,55 @@ _WRITERS: dict[str, Callable[[object], str]] = {
     "percent": percent,
     "signed": partial(percent, signed=True),
     "ratio": ratio,
-    "precise": partial(ratio, digits=4),
+    "precise": partial(ratio, digits=3),
     "times": partial(_written, digits=1, unit="×"),
     "count": count,
     "usd": usd,
 }
+# In the order in which they are shown.
 _METRICS = {
     "total_return": Metric("Total return", "signed", "Last equity over first, less one"),
     "cagr": Metric("CAGR", "signed", "Compound annual growth rate"),
     "volatility": Metric("Volatility", "percent", "Standard deviation of returns, annualised"),
     "sharpe": Metric(
-        "Sharpe", "ratio", "Mean over standard deviation of returns, annualised; risk-free rate 0"
+        "Sharpe", "ratio", "Mean over standard deviation of returns, annualised, no risk-free rate"
     ),
     "sortino": Metric("Sortino", "ratio", "Mean return over downside deviation, annualised"),
-    "max_drawdown": Metric("Max drawdown", "percent", "Deepest fall from the highest equity so far"),
-    "max_drawdown_sessions": Metric(
-        "Longest drawdown", "count", "Sessions below an earlier peak, longest run"
-    ),
     "calmar": Metric("Calmar", "ratio", "CAGR over deepest drawdown"),
-    "alpha": Metric("Alpha", "signed", "Intercept of returns on the benchmark's, annualised"),
+    "max_drawdown": Metric("Max drawdown", "percent", "Deepest fall from a peak of equity"),
+    "max_drawdown_sessions": Metric(
+        "Longest drawdown, sessions", "count", "Most sessions in a row below an earlier peak"
+    ),
+    "alpha": Metric("Alpha", "signed", "Return a year that the benchmark's moves do not explain"),
     "beta": Metric("Beta", "ratio", "Slope of returns on the benchmark's"),
     "information_ratio": Metric(
-        "Information ratio", "ratio", "Mean over deviation of the return above the benchmark's"
+        "Information ratio", "ratio", "Mean over deviation of returns less the benchmark's, annualised"
     ),
     "exposure": Metric("Exposure", "percent", "Mean gross exposure, fraction of equity"),
-    "turnover": Metric("Turnover", "times", "Value bought and sold over equity, a year"),
-    "trades": Metric("Trades", "count", "Round trips"),
+    "turnover": Metric("Turnover", "times", "Bought plus sold value over equity, a year"),
+    "trades": Metric("Trades", "count", "Round trips, open ones included"),
     "hit_rate": Metric("Hit rate", "percent", "Closed trades with a profit"),
     "profit_factor": Metric("Profit factor", "ratio", "Sum of profits over sum of losses of closed trades"),
-    "commission": Metric("Commission", "usd", "USD, all fills"),
-    "slippage": Metric("Slippage", "usd", "USD against the open, all fills"),
-    "costs": Metric("Costs", "usd", "Commission and slippage, USD"),
-    "initial_equity": Metric("Initial equity", "usd", "USD at the first session's close"),
-    "final_equity": Metric("Final equity", "usd", "USD at the last session's close"),
-    "sessions": Metric("Sessions", "count", "Sessions with an equity"),
+    "initial_equity": Metric("Initial equity, USD", "usd", "Equity at the close of the first session"),
+    "final_equity": Metric("Final equity, USD", "usd", "Equity at the close of the last session"),
+    "costs": Metric("Costs, USD", "usd", "Commission and slippage of all fills"),
+    "commission": Metric("Commission, USD", "usd", "Paid to the broker"),
+    "slippage": Metric("Slippage, USD", "usd", "Fill prices against the bar's open"),
+    "sessions": Metric("Sessions", "count", "Days on which equity was measured"),
     "auc": Metric("AUC", "precise", "Area under the ROC curve, out of sample; 0.5 is chance"),
     "log_loss": Metric(
-        "Log loss", "precise", "Mean negative log likelihood, out of sample; ln 2 = 0.6931 is chance"
+        "Log loss", "precise", "Mean negative log likelihood, out of sample; ln 2 = 0.693 is a coin's"
     ),
+    "brier": Metric("Brier", "precise", "Mean squared error of the probability; 0.25 is a coin's"),
+    "accuracy": Metric("Accuracy", "percent", "Share of rows called rightly"),
     "precision": Metric("Precision", "percent", "Share of rows called positive that were"),
-    "information_coefficient": Metric("IC", "precise", "Rank correlation of score and forward return"),
+    "base_rate": Metric("Base rate", "percent", "Share of rows that were positive"),
+    "information_coefficient": Metric(
+        "IC", "precise", "Rank correlation of score and forward return, mean over bars"
+    ),
+    "ic_t_stat": Metric("IC t", "ratio", "t-statistic of the IC (Newey and West)"),
+    "rows": Metric("Scored rows with a label", "count", "Rows behind these figures"),
+    "ic_cross_sections": Metric("Bars with an IC", "count", "Cross-sections behind the IC"),
 }
 
 METRIC_NAMES = tuple(_METRICS)

@@ -45,7 +45,7 @@ held as (
 )
 select
     targets.session_date, targets.symbol, targets.strategy, targets.score, targets.confidence,
-    held.weight as held_weight, targets.target_weight, targets.reason
+    coalesce(held.weight, 0) as held_weight, targets.target_weight, targets.reason
 from execution.targets as targets
 left join held on held.symbol = targets.symbol
 where targets.book = $book and targets.bar_at = (select bar_at from newest)
@@ -63,12 +63,19 @@ group by book, rule
 order by book, decisions desc, rule
 """
 
+# A daily bar starts at the exchange's midnight, which in UTC is some hour or even the day before.
 _TRADES = """
 select
-    trade_id, symbol, side, opened_at, closed_at, quantity, entry_price, exit_price, pnl, "return", sessions
-from execution.trades
-where book = $book
-order by closed_at desc nulls first, trade_id desc
+    trades.trade_id, trades.symbol, trades.side,
+    coalesce(opening.session_date, trades.opened_at::date) as opened_on,
+    coalesce(closing.session_date, trades.closed_at::date) as closed_on,
+    trades.opened_at, trades.closed_at, trades.quantity, trades.entry_price, trades.exit_price, trades.pnl,
+    trades."return", trades.sessions
+from execution.trades as trades
+left join execution.equity as opening on opening.book = trades.book and opening.bar_at = trades.opened_at
+left join execution.equity as closing on closing.book = trades.book and closing.bar_at = trades.closed_at
+where trades.book = $book
+order by trades.closed_at desc nulls first, trades.trade_id desc
 limit $rows
 """
 
@@ -100,41 +107,59 @@ order by mean desc nulls last, feature
 limit $rows
 """
 
-# A stage that was skipped left its results under the run that carried it out.
+# A stage that was skipped left its results under the run that carried it out: for the raw tables, whose
+# stage is shared, the one that ``ops.stages`` calls current; else the newest of the same model or book.
 _GATES = """
-with carried_out as (
-    select $run_id as run_id, null::timestamp as finished_at
-    union all
-    select run_id, max(finished_at) from ops.stages where is_current and run_id <> $run_id group by run_id
+with checked as (
+    select 'predictions' as suite, run_id from ops.runs where model_id = $model_id
+    union
+    select 'predictions', run_id from ops.stages where stage = 'train' and fingerprint = $model_id
+    union
+    select 'targets', run_id from ops.runs where book = $book
+    union
+    select 'targets', run_id from ops.stages where stage = 'backtest' and (output ->> 'book') = $book
+    union
+    select unnest(['raw_bars', 'raw_corporate_actions']), run_id
+    from ops.stages
+    where stage = 'gate' and is_current
+    union
+    select distinct suite, run_id from ops.gate_results where run_id = $run_id
 ),
-suites as (
+newest as (
     select
-        results.suite,
-        first(results.run_id order by carried_out.finished_at desc nulls first, results.run_id) as run_id
-    from ops.gate_results as results
-    join carried_out on carried_out.run_id = results.run_id
-    group by results.suite
+        checked.suite,
+        first(
+            checked.run_id
+            order by checked.run_id = $run_id desc, runs.started_at desc nulls last, checked.run_id desc
+        ) as run_id
+    from checked
+    left join ops.runs as runs on runs.run_id = checked.run_id
+    where (checked.suite, checked.run_id) in (select suite, run_id from ops.gate_results)
+    group by checked.suite
 )
 select
     results.run_id, results.suite, results.expectation, results.severity, results.passed,
     results.failed_rows, results.details
 from ops.gate_results as results
-join suites on suites.suite = results.suite and suites.run_id = results.run_id
-order by results.suite, results.passed, results.expectation
+join newest on newest.suite = results.suite and newest.run_id = results.run_id
+order by
+    list_position(['targets', 'predictions', 'raw_corporate_actions', 'raw_bars'], results.suite) desc
+        nulls last,
+    results.suite, results.passed nulls first, results.expectation
 """
 
 _QUARANTINE = """
 with rows as (
-    select 'bars' as kind, source, symbol, expectation, reason from quarantine.bars
+    select 'bars' as kind, source, dataset, symbol, expectation, reason from quarantine.bars
     union all
-    select 'corporate actions', source, symbol, expectation, reason from quarantine.corporate_actions
+    select 'corporate actions', source, dataset, symbol, expectation, reason from quarantine.corporate_actions
 )
 select
     kind, expectation, count(*) as rows, count(distinct symbol) as symbols,
     first(symbol order by reason, symbol) as first_symbol, min(reason) as first_reason,
     last(symbol order by reason, symbol) as last_symbol, max(reason) as last_reason
 from rows
-where $source::varchar is null or source = $source
+where ($source::varchar is null or source = $source) and ($dataset::varchar is null or dataset = $dataset)
 group by kind, expectation
 order by rows desc, kind, expectation
 """
@@ -178,17 +203,18 @@ def load(
     model_id: str | None,
     trading_book: str | None,
     source: str | None,
+    dataset: str | None,
 ) -> ReportData:
     """Read everything that the report of one run shows.
 
     Args:
         warehouse: Any open warehouse; nothing is written.
-        run_id: The run whose gate results to show. Where a suite was skipped in it, the results of the run
-            that carried it out stand in.
+        run_id: The run whose gate results to show. Where a suite was skipped in it, the newest results for
+            the same data, model or book stand in.
         book: The backtest's book.
         model_id: The model behind the scores, None for a strategy without one.
         trading_book: The book of the newest real or simulated orders, None if nothing was traded.
-        source: The source whose quarantine to show, None for all.
+        source, dataset: Whose quarantine to show; None for all.
     """
     of_book = {"book": book}
     of_trading = {"book": trading_book}
@@ -212,8 +238,8 @@ def load(
         trades=warehouse.read(_TRADES, {**of_book, "rows": NEWEST_TRADES}),
         trade_count=int(warehouse.value("select count(*) from execution.trades where book = $book", of_book)),
         **warehouse.read(_TRADED, of_book).row(0, named=True),
-        gates=warehouse.read(_GATES, {"run_id": run_id}),
-        quarantine=warehouse.read(_QUARANTINE, {"source": source}),
+        gates=warehouse.read(_GATES, {**of_book, **of_model, "run_id": run_id}),
+        quarantine=warehouse.read(_QUARANTINE, {"source": source, "dataset": dataset}),
     )
 
 

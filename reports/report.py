@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import polars as pl
+
 from reports import plots, queries, rendering, sections
 from reports.formats import count, moment
 from transforms.errors import QuantmillError
@@ -26,7 +28,7 @@ _SECTIONS = (
     ("quality", "Data quality"),
     ("manifest", "Run manifest"),
 )
-_VERSIONS = ("run_id", "flow", "config_hash", "data_version", "code_version")
+_VERSIONS = ("run_id", "flow", "config_hash", "dataset", "data_version", "code_version")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,127}")
 
 
@@ -68,9 +70,9 @@ def write_report(
         model_id: The model behind the scores, None for a strategy without one.
         trading_book: The book of the newest orders, None if nothing was traded.
         manifest: What names the run: ``flow``, ``config`` (nested mappings), ``config_hash``,
-            ``data_version``, ``code_version``, ``libraries`` (name → version) and ``stages`` (name → seconds,
-            or a mapping with ``seconds`` and ``skipped``). Missing keys are shown as missing, further plain
-            ones among the versions.
+            ``dataset``, ``data_version``, ``code_version``, ``libraries`` (name → version) and ``stages``
+            (name → seconds, or a mapping with ``seconds`` and ``skipped``). Missing keys are
+            shown as missing, further plain ones among the versions.
         data_docs: Data Docs of the gate (a page, or a directory with ``index.html``), None if there are none.
 
     Returns:
@@ -88,11 +90,13 @@ def write_report(
         model_id=model_id,
         trading_book=trading_book,
         source=_name(config, "source"),
+        dataset=_text(manifest.get("dataset")),
     )
     context = _context(
         data, run_id=run_id, book=book, model_id=model_id, trading_book=trading_book, manifest=manifest
     )
     context["data_docs"] = None if data_docs is None else _relative(data_docs, path.parent)
+    context["suites"] = sections.suite_rows(data.gates, lambda run, suite: _docs_page(home, run, suite))
     figures = _figures(data, context["benchmark"], context["title"])
     context["has_fold_plot"] = "plot-folds" in figures
     page = rendering.render("report.html.j2", context, figures=plots.embeddable(figures) if figures else None)
@@ -123,6 +127,7 @@ def _context(
         "config": config,
         "source": _name(config, "source"),
         "title": _name(config, "strategy") or book,
+        "is_strategy": _name(config, "strategy") is not None,
         "subtitle": _subtitle(data, config),
         "facts": _facts(run_id, manifest, book, model_id),
         "sections": _SECTIONS,
@@ -136,11 +141,14 @@ def _context(
         "has_benchmark_metrics": any(name.startswith("benchmark_") for name in data.metrics),
         "fold_metrics": fold_metrics,
         "fold_rows": fold_rows,
+        "further_metrics": sections.further_metrics(data.model_metrics),
         "has_importance": not data.importance.is_empty(),
         "cost_bps": sections.cost_bps(data.metrics, data.traded_value),
         "shown_trades": data.trades.head(_LAST_TRADES),
         "trades_csv": rendering.data_uri(data.trades.write_csv(), "text/csv"),
         "gate_summary": sections.gate_summary(data.gates, run_id),
+        "failed_gates": data.gates.filter(~pl.col("passed").fill_null(value=False)),
+        "is_daily": _mapping(config.get("source")).get("timeframe", "1d") == "1d",
         "versions": _versions(run_id, manifest),
         "stages": sections.stage_rows(_mapping(manifest.get("stages"))),
     }
@@ -204,8 +212,17 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def _name(config: Mapping[str, Any], group: str) -> str | None:
     """Return the ``name`` of a config group, None where there is none."""
-    name = _mapping(config.get(group)).get("name")
-    return None if name is None else str(name)
+    return _text(_mapping(config.get(group)).get("name"))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _docs_page(home: Home, run_id: str, suite: str) -> str | None:
+    """Return the link to a suite's page of the Data Docs, None where there is no such page."""
+    page = home.data_docs / run_id / f"{suite}.html"
+    return _relative(page, home.reports) if page.is_file() else None
 
 
 def _relative(target: Path, start: Path) -> str:

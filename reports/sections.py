@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,18 @@ import polars as pl
 from execution.performance import drawdowns
 from reports.formats import DASH, METRIC_NAMES, count, metric, moment, number, ratio, usd
 
-FOLD_METRICS = ("auc", "log_loss", "precision", "information_coefficient")
+# What a fold's row has room for; the others are told of all folds together.
+FOLD_METRICS = (
+    "auc",
+    "log_loss",
+    "brier",
+    "accuracy",
+    "precision",
+    "base_rate",
+    "information_coefficient",
+    "ic_t_stat",
+)
+_SEVERITIES = {"batch": "stopped the run", "row": "sent rows to quarantine", "warn": "warned"}
 _BENCHMARK = "benchmark_"
 
 
@@ -64,18 +76,24 @@ def cards(metrics: Mapping[str, float | None], traded_value: float | None) -> li
 
 
 def metric_rows(metrics: Mapping[str, float | None]) -> list[dict[str, str]]:
-    """Return every metric with the benchmark's beside the book's: those that have a headline first."""
-    names = {name.removeprefix(_BENCHMARK) for name in metrics}
-    order = {name: place for place, name in enumerate(METRIC_NAMES)}
+    """Return every metric with the benchmark's beside the book's, in reading order."""
     return [
         {
             "label": metric(name).label,
             "value": metric(name).written(metrics.get(name)),
-            "benchmark": metric(name).written(metrics.get(_BENCHMARK + name)),
+            "benchmark": metric(name).written(metrics[_BENCHMARK + name])
+            if _BENCHMARK + name in metrics
+            else "",
             "about": metric(name).about,
         }
-        for name in sorted(names, key=lambda name: (order.get(name, len(order)), name))
+        for name in in_order({name.removeprefix(_BENCHMARK) for name in metrics})
     ]
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return metrics' names in the order in which people read them; those not known here last, by name."""
+    order = {name: place for place, name in enumerate(METRIC_NAMES)}
+    return sorted(names, key=lambda name: (order.get(name, len(order)), name))
 
 
 def cost_bps(metrics: Mapping[str, float | None], traded_value: float | None) -> float | None:
@@ -87,6 +105,8 @@ def cost_bps(metrics: Mapping[str, float | None], traded_value: float | None) ->
 def fold_rows(folds: pl.DataFrame, metrics: pl.DataFrame) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
     """Return the metrics' names and one row per fold, the row of all folds together (fold -1) last.
 
+    A row's ``windows`` are train, validation and test, each in months and in days.
+
     Args:
         folds: ``ml.folds`` of one model.
         metrics: ``fold, metric, value`` of the same model.
@@ -95,7 +115,7 @@ def fold_rows(folds: pl.DataFrame, metrics: pl.DataFrame) -> tuple[tuple[str, ..
         (fold, name): value for fold, name, value in metrics.select("fold", "metric", "value").iter_rows()
     }
     found = {name for _, name in values}
-    names = tuple(name for name in FOLD_METRICS if name in found) + tuple(sorted(found - set(FOLD_METRICS)))
+    names = tuple(name for name in FOLD_METRICS if name in found)
 
     def written(fold: int) -> list[str]:
         return [metric(name).written(values.get((fold, name))) for name in names]
@@ -105,7 +125,10 @@ def fold_rows(folds: pl.DataFrame, metrics: pl.DataFrame) -> tuple[tuple[str, ..
             **fold,
             "is_total": False,
             "windows": [
-                _window(fold[f"{part}_start"], fold[f"{part}_end"])
+                (
+                    _in_months(fold[f"{part}_start"], fold[f"{part}_end"]),
+                    _window(fold[f"{part}_start"], fold[f"{part}_end"]),
+                )
                 for part in ("train", "validation", "test")
             ],
             "metrics": written(fold["fold"]),
@@ -114,14 +137,30 @@ def fold_rows(folds: pl.DataFrame, metrics: pl.DataFrame) -> tuple[tuple[str, ..
     ]
     if rows and any(fold == -1 for fold, _ in values):
         total = {name: int(folds[name].sum()) for name in ("purged_rows", "test_rows")}
-        windows = ["", "", _window(folds["test_start"].min(), folds["test_end"].max())]
+        start, end = folds["test_start"].min(), folds["test_end"].max()
+        windows = [("", ""), ("", ""), (_in_months(start, end), _window(start, end))]
         blank = {"fold": -1, "train_rows": None, "best_iteration": None}
         rows.append({**blank, **total, "is_total": True, "windows": windows, "metrics": written(-1)})
     return names, rows
 
 
 def _window(start: object, end: object) -> str:
-    return DASH if start is None and end is None else f"{moment(start)} … {moment(end)}"
+    return DASH if start is None and end is None else f"{moment(start)}\u2009–\u2009{moment(end)}"
+
+
+def _in_months(start: object, end: object) -> str:
+    return DASH if start is None and end is None else f"{moment(start)[:7]} … {moment(end)[:7]}"
+
+
+def further_metrics(metrics: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return label and value of what ``fold_rows`` leaves out, of all folds together.
+
+    Args:
+        metrics: ``fold, metric, value`` of one model.
+    """
+    further = metrics.filter((pl.col("fold") == -1) & ~pl.col("metric").is_in(FOLD_METRICS))
+    values = dict(further.select("metric", "value").iter_rows())
+    return [(metric(name).label, metric(name).written(values[name])) for name in in_order(values)]
 
 
 def plotted_folds(folds: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
@@ -158,11 +197,41 @@ def gate_summary(gates: pl.DataFrame, run_id: str) -> str:
     """Say in a sentence what the gates found and, where they were skipped, which run's finding it is."""
     if gates.is_empty():
         return "No gate results are recorded for this run."
-    failed = int((~gates["passed"].fill_null(value=False)).sum())
-    verdict = "all passed" if failed == 0 else f"{failed} failed"
+    kinds = gates.filter(~pl.col("passed").fill_null(value=False))["severity"]
+    failed = Counter(kinds.to_list())
+    verdict = "all passed"
+    if failed:
+        parts = [f"{failed[kind]} {told}" for kind, told in _SEVERITIES.items() if failed.get(kind)]
+        unnamed = sum(found for kind, found in failed.items() if kind not in _SEVERITIES)
+        verdict = ", ".join([*parts, *([f"{unnamed} failed"] if unnamed else [])]) + ", the rest passed"
     others = sorted(set(gates["run_id"].to_list()) - {run_id})
     origin = f" Unchanged since, and so not repeated: results of {', '.join(others)}." if others else ""
     return f"{count(len(gates))} expectations checked, {verdict}.{origin}"
+
+
+def suite_rows(gates: pl.DataFrame, page_of: Callable[[str, str], str | None]) -> list[dict[str, Any]]:
+    """Return one row per suite: what it counted, the run whose results they are, its page, its results.
+
+    Args:
+        gates: ``run_id, suite, expectation, severity, passed, failed_rows, details``, suites together.
+        page_of: Run and suite → link to the Data Docs' page, None where there is none.
+    """
+    rows = []
+    for (suite, run_id), results in gates.group_by("suite", "run_id", maintain_order=True):
+        failed = results.filter(~pl.col("passed").fill_null(value=False))
+        rows.append(
+            {
+                "suite": suite,
+                "run_id": run_id,
+                "page": page_of(str(run_id), str(suite)),
+                "checked": len(results),
+                "failed": len(failed.filter(pl.col("severity") != "warn")),
+                "warned": len(failed.filter(pl.col("severity") == "warn")),
+                "failed_rows": int(failed["failed_rows"].fill_null(0).sum()),
+                "results": results,
+            }
+        )
+    return rows
 
 
 def curves(equity: pl.DataFrame) -> pl.DataFrame:
