@@ -47,7 +47,8 @@ sql: $(READY) ## a SQL shell on the published snapshot, read-only
 	test -f "$$db" || { echo "$$db: nothing is published yet; make run publishes the first snapshot" >&2; exit 1; }; \
 	$(BIN)/duckdb -readonly "$$db" $(ARGS)
 
-docs: $(READY) ## dbt's catalogue with lineage, and the data dictionary docs/warehouse.md
+docs: $(READY) ## docs/configuration.md, docs/warehouse.md, and the catalogue with lineage of what was built
+	@$(BIN)/python -m flows.reference
 	@$(BIN)/python -m flows.dictionary
 	@$(BIN)/python -m flows.catalogue
 
