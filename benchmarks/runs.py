@@ -91,7 +91,9 @@ def large(root: Path) -> list[Measured]:
         home = root / f"large-{symbols}"
         what = f"ingest + gate + build, {symbols} × 3,500"
         size = (f"source.symbol_count={symbols}", "source.bar_count=3500")
-        rows.append(measure(what, home, "flow=build", "source=synthetic", *size, limit="60" if symbols == 800 else ""))
+        rows.append(
+            measure(what, home, "flow=build", "source=synthetic", *size, limit="60" if symbols == 800 else "")
+        )
         parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages(home).items())
         print(f"{what}: {parts}", file=sys.stderr)
     return rows

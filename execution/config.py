@@ -57,7 +57,9 @@ class PortfolioConfig:
         require_choice(self.weighting, ("equal", "inverse_volatility"), "portfolio.weighting")
         require(0 < self.gross <= 4, "portfolio.gross", "in (0, 4]", self.gross)
         require_choice(self.rebalance, ("daily", "weekly", "monthly"), "portfolio.rebalance")
-        require(0 <= self.min_trade_weight < 1, "portfolio.min_trade_weight", "in [0, 1)", self.min_trade_weight)
+        require(
+            0 <= self.min_trade_weight < 1, "portfolio.min_trade_weight", "in [0, 1)", self.min_trade_weight
+        )
         require(self.initial_cash > 0, "portfolio.initial_cash", "above 0", self.initial_cash)
 
 
@@ -80,8 +82,15 @@ class CostsConfig:
 
     def __post_init__(self) -> None:
         require(0 <= self.commission_bps <= 1000, "costs.commission_bps", "in [0, 1000]", self.commission_bps)
-        require(0 <= self.commission_per_share, "costs.commission_per_share", "at least 0", self.commission_per_share)
-        require(0 <= self.commission_minimum, "costs.commission_minimum", "at least 0", self.commission_minimum)
+        require(
+            self.commission_per_share >= 0,
+            "costs.commission_per_share",
+            "at least 0",
+            self.commission_per_share,
+        )
+        require(
+            self.commission_minimum >= 0, "costs.commission_minimum", "at least 0", self.commission_minimum
+        )
         require(0 <= self.slippage_bps <= 1000, "costs.slippage_bps", "in [0, 1000]", self.slippage_bps)
 
 
@@ -108,12 +117,19 @@ class RiskConfig:
     max_stale_sessions: int = 0
 
     def __post_init__(self) -> None:
-        require(0 < self.max_position_weight <= 1, "risk.max_position_weight", "in (0, 1]", self.max_position_weight)
+        require(
+            0 < self.max_position_weight <= 1,
+            "risk.max_position_weight",
+            "in (0, 1]",
+            self.max_position_weight,
+        )
         require(0 < self.max_gross <= 4, "risk.max_gross", "in (0, 4]", self.max_gross)
         require(0 <= self.min_confidence <= 1, "risk.min_confidence", "in [0, 1]", self.min_confidence)
         require(self.min_price >= 0, "risk.min_price", "at least 0", self.min_price)
         require(self.max_price_move > 0, "risk.max_price_move", "above 0", self.max_price_move)
-        require(self.max_stale_sessions >= 0, "risk.max_stale_sessions", "at least 0", self.max_stale_sessions)
+        require(
+            self.max_stale_sessions >= 0, "risk.max_stale_sessions", "at least 0", self.max_stale_sessions
+        )
 
 
 @dataclass

@@ -32,7 +32,9 @@ def translate(error: BaseException) -> QuantmillError | None:
     if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
         group, choice = match.groups()
         if group in SCHEMAS or group == "experiment":
-            return ConfigError(f"{group}={choice}: no such file in conf/{group}/.{nearest(choice, choices_of(group))}")
+            return ConfigError(
+                f"{group}={choice}: no such file in conf/{group}/.{nearest(choice, choices_of(group))}"
+            )
     if match := re.search(r"Could not override '(\w+)'. No match in the defaults list", text):
         return unknown_key(match.group(1))
     if "not in" in text or "Could not append" in text:
@@ -68,7 +70,7 @@ def command() -> NoReturn:
         main()
     except SystemExit as leaving:
         code = leaving.code
-    except BaseException:
+    except Exception:  # noqa: BLE001 (what nobody expected: the trace is shown, as the interpreter would)
         sys.excepthook(*sys.exc_info())
         code = 1
     if isinstance(code, str):

@@ -69,8 +69,15 @@ class FlowConfig:
         require_date(self.session, "flow.session")
         require_date(self.start, "flow.start")
         require_date(self.end, "flow.end")
-        require((self.start is None) == (self.end is None), "flow.start and flow.end", "given together", (self.start, self.end))
-        require(self.session is None or self.start is None, "flow.session", "null with flow.start", self.session)
+        require(
+            (self.start is None) == (self.end is None),
+            "flow.start and flow.end",
+            "given together",
+            (self.start, self.end),
+        )
+        require(
+            self.session is None or self.start is None, "flow.session", "null with flow.start", self.session
+        )
 
 
 @dataclass
@@ -114,7 +121,9 @@ class RunConfig:
             try:
                 moment = datetime.fromisoformat(self.as_of)
             except ValueError as error:
-                raise ConfigError(f"as_of must be a UTC moment like 2024-12-31T23:59:59, was {self.as_of!r}") from error
+                raise ConfigError(
+                    f"as_of must be a UTC moment like 2024-12-31T23:59:59, was {self.as_of!r}"
+                ) from error
             require(moment.tzinfo is None, "as_of", "UTC without a zone suffix", self.as_of)
 
 
@@ -182,7 +191,9 @@ def _schema_of(group: str, node: DictConfig) -> type:
     kind = OmegaConf.get_type(node)
     if isinstance(kind, type) and is_dataclass(kind):
         return kind
-    raise ConfigError(f"{group} must be one of {', '.join(SCHEMAS[group])}: write {group}=<choice> (conf/{group}/)")
+    raise ConfigError(
+        f"{group} must be one of {', '.join(SCHEMAS[group])}: write {group}=<choice> (conf/{group}/)"
+    )
 
 
 def _translated(group: str, error: OmegaConfBaseException) -> ConfigError:
@@ -210,7 +221,9 @@ def unknown_key(key: str) -> ConfigError:
     """Return the error for a key that no schema has, with the nearest valid ones and the file."""
     keys = all_keys()
     group = key.split(".", maxsplit=1)[0]
-    same = [name for name in keys if name.startswith(f"{group}.")] or [name for name in keys if "." not in name]
+    same = [name for name in keys if name.startswith(f"{group}.")] or [
+        name for name in keys if "." not in name
+    ]
     place = f"conf/{group}/" if group in SCHEMAS else "conf/config.yaml"
     return ConfigError(f"{key}: no such key in {place}.{nearest(key, same)}")
 

@@ -27,14 +27,18 @@ class Display:
         self._rows: dict[str, tuple[str, str, float]] = {}  # stage → state, detail, started or seconds
         self._notes: list[tuple[str, str]] = []
         self._waiting = ""
-        self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=8, transient=True)
+        self._live = Live(
+            console=self._console, get_renderable=self._render, refresh_per_second=8, transient=True
+        )
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for stage, (state, detail, since) in self._rows.items():
             if state == "running":
                 self._rows[stage] = ("failed" if kind else "done", detail, time.monotonic() - since)
@@ -74,7 +78,9 @@ class Display:
             mark, style = _MARKS[state]
             seconds = time.monotonic() - moment if state == "running" else moment
             shown = "unchanged" if state == "unchanged" else f"{seconds:5.1f} s"
-            table.add_row(Text(mark, style), Text(stage, style), Text(shown, "dim", justify="right"), Text(detail))
+            table.add_row(
+                Text(mark, style), Text(stage, style), Text(shown, "dim", justify="right"), Text(detail)
+            )
         return table
 
     def _render(self) -> Table:
@@ -88,7 +94,11 @@ class Display:
         out = Console()
         for severity, message in self._notes:
             out.print(Text(f"{severity}: {message}", _NOTE_STYLE[severity]), soft_wrap=True)
-        said = "nothing has changed; nothing was done" if outcome.unchanged else f"done in {outcome.seconds:.1f} s"
+        said = (
+            "nothing has changed; nothing was done"
+            if outcome.unchanged
+            else f"done in {outcome.seconds:.1f} s"
+        )
         lines = [*_figures(run), ("run", f"{outcome.run_id}: {said}"), *_places(run, outcome)]
         for label, value in lines:
             out.print(Text.assemble((f"{label:<10}", "dim"), value), soft_wrap=True)
@@ -108,7 +118,12 @@ def _figures(run: Run) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     model = run.outputs.get("train", {}).get("metrics", {})
     if model:
-        rows.append(("model", f"AUC {number(model.get('auc'))}, IC {number(model.get('information_coefficient'))}, out of sample"))
+        rows.append(
+            (
+                "model",
+                f"AUC {number(model.get('auc'))}, IC {number(model.get('information_coefficient'))}, out of sample",
+            )
+        )
     book = run.outputs.get("backtest", {})
     if metrics := book.get("metrics"):
         rows.append(

@@ -54,7 +54,9 @@ def page() -> str:
         for name, node in SCHEMAS[group].items():
             words = _attributes(node)
             title = f"\n### {group}={name}\n" if len(SCHEMAS[group]) > 1 else ""
-            parts.append(f"{title}\n{(getdoc(node) or '').splitlines()[0]}\n\n| key | default | meaning |\n| --- | --- | --- |\n")
+            parts.append(
+                f"{title}\n{(getdoc(node) or '').splitlines()[0]}\n\n| key | default | meaning |\n| --- | --- | --- |\n"
+            )
             for item in fields(node):
                 if item.name == "name":
                     continue

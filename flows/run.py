@@ -73,7 +73,9 @@ class Run:
 
     def alert(self, severity: str, message: str) -> None:
         """Record an alert of the current stage if the config asks for its severity."""
-        log.log(logging.WARNING if severity != "info" else logging.INFO, "%s: %s", self.current_stage, message)
+        log.log(
+            logging.WARNING if severity != "info" else logging.INFO, "%s: %s", self.current_stage, message
+        )
         if SEVERITIES.index(severity) >= SEVERITIES.index(self.config.alerts.minimum):
             self.ledger.alert(self.current_stage, severity, message)
             self.display.note(severity, message)
@@ -269,7 +271,9 @@ def _orchestrate(run: Run, experiment: str | None) -> None:
     from importlib import import_module
 
     flow = getattr(import_module(f"flows.{run.config.flow.name}"), run.config.flow.name)
-    name = " ".join(part for part in (run.config.flow.name, experiment, f"{utc_now():%Y-%m-%d %H:%M:%S}") if part)
+    name = " ".join(
+        part for part in (run.config.flow.name, experiment, f"{utc_now():%Y-%m-%d %H:%M:%S}") if part
+    )
     run.display.waiting("registering the run")
     flow.with_options(flow_run_name=name)(run_id=run.run_id)
 
@@ -280,7 +284,9 @@ def _as_failure(run: Run, error: BaseException, log_file: Path) -> QuantmillErro
         return error
     log.exception("%s failed", run.current_stage or "run", exc_info=error)
     first = (str(error).strip().splitlines() or [""])[0]
-    return QuantmillError(f"{run.current_stage or 'run'} failed: {type(error).__name__}: {first}  (details: {log_file})")
+    return QuantmillError(
+        f"{run.current_stage or 'run'} failed: {type(error).__name__}: {first}  (details: {log_file})"
+    )
 
 
 def _columns(run: Run) -> dict[str, Any]:

@@ -51,7 +51,9 @@ INGEST = Stage(
     code=("transforms",),
     inputs=_ingest_inputs,
     carry_out=_ingest,
-    detail=lambda out: f"{out['appended']:,} new rows, {out['symbols']} symbols, {out['first']} to {out['last']}",
+    detail=lambda out: (
+        f"{out['appended']:,} new rows, {out['symbols']} symbols, {out['first']} to {out['last']}"
+    ),
 )
 
 
@@ -74,7 +76,13 @@ def _gate(run: Run, _fingerprint: str) -> dict[str, Any]:
 
     source = _source_of(run)
     gate = run.config.gate
-    of: dict[str, Any] = {"source": source.name, "dataset": source.dataset, "calendar": source.calendar, "gate": gate, "run_id": run.run_id}
+    of: dict[str, Any] = {
+        "source": source.name,
+        "dataset": source.dataset,
+        "calendar": source.calendar,
+        "gate": gate,
+        "run_id": run.run_id,
+    }
     # Actions first: the splits that pass adjust the returns which the bars' outlier check looks at.
     actions = check_corporate_actions(run.warehouse, run.home, **of)
     bars = check_bars(run.warehouse, run.home, timeframe=source.timeframe, **of)
@@ -196,7 +204,9 @@ def _check_scores(run: Run, _fingerprint: str) -> dict[str, Any]:
     from expectations.gate import check_predictions
 
     model_id = run.outputs["train"]["model_id"]
-    result = check_predictions(run.warehouse, run.home, model_id=model_id, gate=run.config.gate, run_id=run.run_id)
+    result = check_predictions(
+        run.warehouse, run.home, model_id=model_id, gate=run.config.gate, run_id=run.run_id
+    )
     return {"expectations": len(result.outcomes)}
 
 
@@ -282,7 +292,9 @@ def _promote(run: Run, _fingerprint: str) -> dict[str, Any]:
     return {"model_id": model_id}
 
 
-PROMOTE = Stage("promote", code=(), inputs=None, carry_out=_promote, detail=lambda out: f"champion {out['model_id']}")
+PROMOTE = Stage(
+    "promote", code=(), inputs=None, carry_out=_promote, detail=lambda out: f"champion {out['model_id']}"
+)
 
 
 def _score(run: Run, _fingerprint: str) -> dict[str, Any]:
@@ -331,7 +343,12 @@ def _trade(run: Run, _fingerprint: str) -> dict[str, Any]:
         end=day(config.flow.end),
         run_id=run.run_id,
     )
-    return {"book": result.book, "message": result.message, "orders": len(result.orders), "fills": len(result.fills)}
+    return {
+        "book": result.book,
+        "message": result.message,
+        "orders": len(result.orders),
+        "fills": len(result.fills),
+    }
 
 
 TRADE = Stage("trade", code=(), inputs=None, carry_out=_trade, detail=lambda out: str(out["message"]))
@@ -344,7 +361,8 @@ def _report_inputs(run: Run) -> Any:
     return {
         "backtest": run.outputs["backtest"]["book"],
         "config": plain(run.config),
-        "trade": trade and {"book": trade["book"], "orders": run.warehouse.content_digest("execution.orders")},
+        "trade": trade
+        and {"book": trade["book"], "orders": run.warehouse.content_digest("execution.orders")},
         "gate": run.outputs["gate"],
     }
 

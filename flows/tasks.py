@@ -45,7 +45,9 @@ def train() -> str:
     said = _carry_out(stages.TRAIN)
     _carry_out(stages.CHECK_SCORES)
     metrics = current().outputs["train"]["metrics"]
-    create_table_artifact(table=[{"metric": name, "value": value} for name, value in metrics.items()], key="model-metrics")
+    create_table_artifact(
+        table=[{"metric": name, "value": value} for name, value in metrics.items()], key="model-metrics"
+    )
     return said
 
 
@@ -54,7 +56,9 @@ def backtest() -> str:
     """Simulate the decisions and check the targets."""
     said = _carry_out(stages.BACKTEST)
     metrics = current().outputs["backtest"]["metrics"]
-    create_table_artifact(table=[{"metric": name, "value": value} for name, value in metrics.items()], key="backtest-metrics")
+    create_table_artifact(
+        table=[{"metric": name, "value": value} for name, value in metrics.items()], key="backtest-metrics"
+    )
     return said
 
 

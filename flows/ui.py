@@ -17,7 +17,9 @@ def main() -> int:
     address = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_API_URL": "http://127.0.0.1:4200/api"}
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", "4200"]
     try:
-        return subprocess.run(command, env={**os.environ, **environment(home), **address}, check=False).returncode  # noqa: S603 (our own interpreter and a fixed command)
+        return subprocess.run(
+            command, env={**os.environ, **environment(home), **address}, check=False
+        ).returncode
     except KeyboardInterrupt:
         return 0
 

@@ -25,7 +25,9 @@ def require(condition: bool, key: str, rule: str, value: object) -> None:
 def require_choice(value: str, allowed: tuple[str, ...], key: str) -> None:
     """Raise ``ConfigError`` unless ``value`` is one of ``allowed``; suggest the nearest."""
     if value not in allowed:
-        raise ConfigError(f"{key} must be one of {', '.join(allowed)}, was {value!r}.{nearest(value, allowed)}")
+        raise ConfigError(
+            f"{key} must be one of {', '.join(allowed)}, was {value!r}.{nearest(value, allowed)}"
+        )
 
 
 def is_symbol(text: str) -> bool:
@@ -85,7 +87,9 @@ class SourceConfig:
         require_date(self.start, "source.start")
         require_date(self.end, "source.end")
         if self.start and self.end:
-            require(self.start <= self.end, "source.start", f"on or before source.end ({self.end})", self.start)
+            require(
+                self.start <= self.end, "source.start", f"on or before source.end ({self.end})", self.start
+            )
 
 
 @dataclass
@@ -211,7 +215,12 @@ class UniverseConfig:
         require_symbols(self.symbols, "universe.symbols")
         if self.benchmark is not None:
             require_symbols([self.benchmark], "universe.benchmark")
-        require(self.benchmark not in self.symbols, "universe.benchmark", "no member of universe.symbols", self.benchmark)
+        require(
+            self.benchmark not in self.symbols,
+            "universe.benchmark",
+            "no member of universe.symbols",
+            self.benchmark,
+        )
 
 
 @dataclass
@@ -271,7 +280,12 @@ class EngineConfig:
     def __post_init__(self) -> None:
         require(0 <= self.threads <= 256, "engine.threads", "in 0..256", self.threads)
         pattern = r"[1-9][0-9]*(MB|GB)"
-        require(re.fullmatch(pattern, self.memory_limit) is not None, "engine.memory_limit", "like 4GB", self.memory_limit)
+        require(
+            re.fullmatch(pattern, self.memory_limit) is not None,
+            "engine.memory_limit",
+            "like 4GB",
+            self.memory_limit,
+        )
 
 
 def as_plain(config: Any) -> dict[str, Any]:

@@ -25,7 +25,9 @@ def _frame(table: schemas.Table, row: dict[str, Any]) -> pl.DataFrame:
         "TIMESTAMP": pl.Datetime("us"),
         "DATE": pl.Date,
     }
-    return pl.DataFrame([row], schema={name: kinds[kind] for name, kind in table.columns.items() if name in row})
+    return pl.DataFrame(
+        [row], schema={name: kinds[kind] for name, kind in table.columns.items() if name in row}
+    )
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ class Ledger:
         now = utc_now()
         changes |= {"finished_at": now, "seconds": (now - started).total_seconds()}
         assignments = ", ".join(f'"{column}" = ?' for column in changes)
-        self._warehouse.execute(f"update ops.runs set {assignments} where run_id = ?", [*changes.values(), self.run_id])
+        self._warehouse.execute(
+            f"update ops.runs set {assignments} where run_id = ?", [*changes.values(), self.run_id]
+        )
 
     def finished(self, stage: str, fingerprint: str, *, shared: bool) -> StageRecord | None:
         """Return the record of a stage carried out with this fingerprint, None if it must be carried out.
@@ -77,13 +81,20 @@ class Ledger:
     def latest(self, stage: str) -> StageRecord | None:
         """Return the record of the stage's last carrying out, whatever its fingerprint."""
         row = self._warehouse.read(
-            "select fingerprint, output from ops.stages where stage = ? order by finished_at desc limit 1", [stage]
+            "select fingerprint, output from ops.stages where stage = ? order by finished_at desc limit 1",
+            [stage],
         )
-        return None if row.is_empty() else StageRecord(row.item(0, "fingerprint"), json.loads(row.item(0, "output")))
+        return (
+            None
+            if row.is_empty()
+            else StageRecord(row.item(0, "fingerprint"), json.loads(row.item(0, "output")))
+        )
 
     def invalidate(self, stage: str) -> None:
         """Say that a shared stage's tables are about to change: until it has ended, nothing there counts."""
-        self._warehouse.execute("update ops.stages set is_current = false where stage = ? and is_current", [stage])
+        self._warehouse.execute(
+            "update ops.stages set is_current = false where stage = ? and is_current", [stage]
+        )
 
     def record(self, stage: str, fingerprint: str, *, seconds: float, output: dict[str, Any]) -> None:
         """Record a stage as carried out."""

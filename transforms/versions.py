@@ -13,7 +13,16 @@ from typing import Any
 from transforms.paths import PROJECT
 
 _CODE = {".py", ".sql", ".yml", ".yaml", ".j2", ".csv", ".css"}
-LIBRARIES = ("duckdb", "polars", "numpy", "xgboost", "statsmodels", "dbt-core", "dbt-duckdb", "exchange-calendars")
+LIBRARIES = (
+    "duckdb",
+    "polars",
+    "numpy",
+    "xgboost",
+    "statsmodels",
+    "dbt-core",
+    "dbt-duckdb",
+    "exchange-calendars",
+)
 
 
 def plain(value: Any) -> Any:

@@ -41,7 +41,9 @@ class Place:
         self._api = api
 
     def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "QUANTMILL"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "QUANTMILL"))
+        }
         named = {"QUANTMILL_HOME": str(self.home.root), "PREFECT_API_URL": self._api, "COLUMNS": "200"}
         return {**kept, **named, "APCA_API_SECRET_KEY": SECRET, **more}
 
@@ -76,7 +78,8 @@ class Place:
             )["name"].to_list()
             leave_out = ("trained_at", "path", "manifest")
             return {name: warehouse.content_digest(name, leave_out=leave_out) for name in tables} | {
-                name: warehouse.content_digest(name, leave_out=("known_at",)) for name in ("raw.bars", "quarantine.bars")
+                name: warehouse.content_digest(name, leave_out=("known_at",))
+                for name in ("raw.bars", "quarantine.bars")
             }
 
 

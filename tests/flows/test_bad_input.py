@@ -20,7 +20,9 @@ def good_rows(symbols: tuple[str, ...] = ("AAA", "BBB"), sessions: int = 40) -> 
     """Return flat, valid daily bars from 2024-01-02 on, on the exchange's sessions."""
     from transforms.calendars import sessions as exchange_sessions
 
-    days = exchange_sessions("XNYS", date(2024, 1, 2), date(2024, 12, 31))["session_date"].to_list()[:sessions]
+    days = exchange_sessions("XNYS", date(2024, 1, 2), date(2024, 12, 31))["session_date"].to_list()[
+        :sessions
+    ]
     rows: list[list[object]] = []
     for symbol in symbols:
         for number, day in enumerate(days):
@@ -60,7 +62,9 @@ def test_wrong_columns_stop_and_say_how_to_map_them(place: Place, tmp_path: Path
     assert "wrong.csv" in done.err
 
 
-def test_every_bad_row_is_quarantined_with_its_reason_and_the_run_goes_on(place: Place, tmp_path: Path) -> None:
+def test_every_bad_row_is_quarantined_with_its_reason_and_the_run_goes_on(
+    place: Place, tmp_path: Path
+) -> None:
     rows = good_rows(sessions=200)
     future = (date.today() + timedelta(days=30)).isoformat()  # noqa: DTZ011 (a date two time zones apart is still future)
     bad: dict[int, tuple[int, object]] = {
@@ -88,7 +92,12 @@ def test_every_bad_row_is_quarantined_with_its_reason_and_the_run_goes_on(place:
     assert place.read("select count(*) from quarantine.bars where reason is null or reason = ''").item() == 0
     assert place.read("select count(*) from raw.bars").item() == len(rows) - 1
     assert place.read("select count(*) from marts.bars").item() == len(rows) - 1 - quarantined
-    assert place.read("select count(*) from marts.bars where not isfinite(close) or close <= 0 or high < low").item() == 0
+    assert (
+        place.read(
+            "select count(*) from marts.bars where not isfinite(close) or close <= 0 or high < low"
+        ).item()
+        == 0
+    )
 
 
 def test_rows_in_any_order_give_the_same_bars(place: Place, tmp_path: Path, prefect_api: str) -> None:
@@ -116,7 +125,10 @@ def test_too_much_in_quarantine_stops_before_anything_downstream(place: Place, t
     assert "quarantine" in done.err
     assert place.digests()["marts.bars"] == before
     assert place.home.published.read_bytes() == published
-    assert place.read("select state, exit_code from ops.runs order by started_at desc limit 1").row(0) == ("failed", 3)
+    assert place.read("select state, exit_code from ops.runs order by started_at desc limit 1").row(0) == (
+        "failed",
+        3,
+    )
 
 
 def test_a_restated_bar_is_a_revision_and_as_of_chooses(place: Place, tmp_path: Path) -> None:
@@ -139,7 +151,13 @@ def test_a_restated_bar_is_a_revision_and_as_of_chooses(place: Place, tmp_path: 
 def test_naive_intraday_stamps_need_a_zone(place: Place, tmp_path: Path) -> None:
     rows = [["AAA", f"2024-03-11 {hour:02d}:30:00", 10, 11, 9, 10, 5] for hour in range(10, 16)]
     path = write(tmp_path / "hours.csv", rows)
-    arguments = ("flow=ingest", "source=csv", f"source.path={path}", "source.timeframe=1h", "gate.max_missing_fraction=1")
+    arguments = (
+        "flow=ingest",
+        "source=csv",
+        f"source.path={path}",
+        "source.timeframe=1h",
+        "gate.max_missing_fraction=1",
+    )
     done = place.run(*arguments)
     assert done.code == 2
     assert "source.timezone" in done.err

@@ -17,7 +17,11 @@ from flows.config import CONF, SCHEMAS, RunConfig, all_keys, choices_of, registe
 from transforms.errors import QuantmillError
 
 CHOICES = [(group, choice) for group in SCHEMAS for choice in choices_of(group)]
-NEEDS = {("source", "parquet"): ["source.path=x"], ("source", "csv"): ["source.path=x"], ("universe", "list"): ["universe.symbols=[A]"]}
+NEEDS = {
+    ("source", "parquet"): ["source.path=x"],
+    ("source", "csv"): ["source.path=x"],
+    ("universe", "list"): ["universe.symbols=[A]"],
+}
 
 
 @pytest.fixture(autouse=True)

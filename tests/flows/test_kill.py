@@ -13,7 +13,10 @@ from tests.flows.conftest import QUICK, Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
-PLACES = (*(f"stage.{name}" for name in ("ingest", "gate", "build", "train", "backtest", "trade", "report")), "publish.rename")
+PLACES = (
+    *(f"stage.{name}" for name in ("ingest", "gate", "build", "train", "backtest", "trade", "report")),
+    "publish.rename",
+)
 
 
 def test_killed_in_each_stage_then_rerun_equals_an_undisturbed_run(quick: Place, place: Place) -> None:

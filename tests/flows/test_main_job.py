@@ -101,5 +101,8 @@ def test_no_secret_of_the_environment_is_written_anywhere(main_job: Place) -> No
 def test_nothing_is_written_into_the_project(main_job: Place) -> None:
     from transforms.paths import PROJECT
 
-    strays = [PROJECT / name for name in ("models_sql/target", "models_sql/logs", "gx", "logs", "outputs", "multirun")]
+    strays = [
+        PROJECT / name
+        for name in ("models_sql/target", "models_sql/logs", "gx", "logs", "outputs", "multirun")
+    ]
     assert not [path for path in strays if Path(path).exists()]

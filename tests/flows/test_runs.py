@@ -62,7 +62,9 @@ def test_a_sweep_builds_once_compares_and_places_no_orders(quick: Place, tmp_pat
         assert skipped["build"]
         assert not skipped["train"]
     assert place.read("select model_id from ml.models where is_champion").item() == champion
-    assert place.read("select count(*) from execution.orders where book not like 'backtest/%'").item() == orders
+    assert (
+        place.read("select count(*) from execution.orders where book not like 'backtest/%'").item() == orders
+    )
 
 
 def test_a_failing_job_of_a_sweep_is_a_row_and_the_others_run(quick: Place, tmp_path: Path) -> None:
@@ -114,7 +116,9 @@ def test_trading_a_session_twice_sends_nothing_twice(quick: Place, tmp_path: Pat
 def test_replaying_a_window_day_by_day_gives_the_backtest_to_the_cent(quick: Place, tmp_path: Path) -> None:
     place = copy_of(quick, tmp_path)
     book = place.read("select book from ops.runs where flow = 'research'").item()
-    first, last = place.read(f"select min(session_date), max(session_date) from execution.equity where book = '{book}'").row(0)
+    first, last = place.read(
+        f"select min(session_date), max(session_date) from execution.equity where book = '{book}'"
+    ).row(0)
     done = place.run(QUICK, "flow=trade", f"flow.start={first}", f"flow.end={last}", "broker.account=replay")
     assert done.code == 0, done.err
     columns = "session_date, symbol, quantity, price, commission, slippage"
