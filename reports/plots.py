@@ -130,11 +130,10 @@ def folds_figure(folds: pl.DataFrame) -> Any:
     """
     from bokeh.layouts import row
 
-    panels = [
-        _bars_by_fold(folds, "auc", "AUC", 0.5),
-        _bars_by_fold(folds, "information_coefficient", "Information coefficient", 0.0),
-    ]
-    return row(*panels, sizing_mode="stretch_width", spacing=16)
+    auc = _bars_by_fold(folds, "auc", "AUC", 0.5)
+    coefficient = _bars_by_fold(folds, "information_coefficient", "Information coefficient", 0.0)
+    coefficient.x_range = auc.x_range  # a fold without one of the two still has its place in both
+    return row(auc, coefficient, sizing_mode="stretch_width", spacing=16)
 
 
 def _bars_by_fold(folds: pl.DataFrame, metric: str, label: str, chance: float) -> Any:

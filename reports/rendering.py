@@ -85,11 +85,14 @@ def write_page(path: Path, page: str) -> None:
     """Write ``page`` so that a reader finds the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     building = path.with_name(f".{path.name}.{os.getpid()}.building")
-    with building.open("w", encoding="utf-8") as handle:
-        handle.write(page)
-        handle.flush()
-        os.fsync(handle.fileno())
-    building.replace(path)
+    try:
+        with building.open("w", encoding="utf-8") as handle:
+            handle.write(page)
+            handle.flush()
+            os.fsync(handle.fileno())
+        building.replace(path)
+    finally:
+        building.unlink(missing_ok=True)
     fsync_directory(path.parent)
 
 
