@@ -17,7 +17,6 @@ from reports.formats import DASH, METRIC_NAMES, count, metric, moment, number, r
 FOLD_METRICS = (
     "auc",
     "log_loss",
-    "brier",
     "accuracy",
     "precision",
     "base_rate",
@@ -243,17 +242,17 @@ def curves(equity: pl.DataFrame) -> pl.DataFrame:
     Args:
         equity: ``execution.equity`` of one book, oldest first.
     """
-    frame = equity.select("session_date")
+    frame = equity.select("bar_at", "session_date")
     for name, fall in (("equity", "drawdown"), ("benchmark", "benchmark_drawdown")):
-        known = equity.filter(pl.col(name).is_finite()).select("session_date", name)
+        known = equity.filter(pl.col(name).is_finite()).select("bar_at", name)
         if known.is_empty():
             continue
         values = known[name].to_numpy()
         curve = known.select(
-            "session_date", (pl.col(name) / values[0]).alias(name), pl.Series(fall, drawdowns(values))
+            "bar_at", (pl.col(name) / values[0]).alias(name), pl.Series(fall, drawdowns(values))
         )
-        frame = frame.join(curve, on="session_date", how="left", maintain_order="left")
-    return frame.with_columns(pl.exclude("session_date").fill_null(float("nan")))
+        frame = frame.join(curve, on="bar_at", how="left", maintain_order="left")
+    return frame.drop("bar_at").with_columns(pl.exclude("session_date").fill_null(float("nan")))
 
 
 def month_rows(equity: pl.DataFrame) -> list[dict[str, Any]]:
