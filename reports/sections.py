@@ -148,7 +148,7 @@ def _window(start: object, end: object) -> str:
 
 
 def _in_months(start: object, end: object) -> str:
-    return DASH if start is None and end is None else f"{moment(start)[:7]} … {moment(end)[:7]}"
+    return DASH if start is None and end is None else f"{moment(start)[:7]}\u2009–\u2009{moment(end)[:7]}"
 
 
 def further_metrics(metrics: pl.DataFrame) -> list[tuple[str, str]]:

@@ -1,0 +1,355 @@
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.report import write_report
+from tests.reports import books
+from transforms import schemas
+from transforms.errors import QuantmillError
+from transforms.paths import Home
+from transforms.warehouse import Warehouse
+
+HOSTILE = "<script>alert('x')</script>\"&"
+
+
+class Page(HTMLParser):
+    """What a browser would make of the file: its text, its references, its scripts."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.content = content
+        self.words: list[str] = []
+        self.references: list[str] = []
+        self.styles: list[str] = []
+        self.scripts: list[str] = []
+        self.plots: list[str] = []
+        self.handlers: list[str] = []
+        self.policy = ""
+        self._inside = ""
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self._inside = tag
+        self.references += [
+            value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")
+        ]
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.styles += [value or "" for name, value in attrs if name == "style"]
+        if given.get("class") == "plot":
+            self.plots.append(given["id"] or "")
+        if given.get("http-equiv") == "Content-Security-Policy":
+            self.policy = given["content"] or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts.append(data)
+        elif self._inside == "style":
+            self.styles.append(data)
+        else:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def report(warehouse: Warehouse, home: Home, *, run_id: str = books.RUN, **changed: Any) -> Page:
+    given: dict[str, Any] = {
+        "book": books.BOOK,
+        "model_id": books.MODEL,
+        "trading_book": books.TRADING,
+        "manifest": {**books.manifest(), "run_id": run_id},
+        "data_docs": None,
+    }
+    path = write_report(warehouse, home, run_id=run_id, **{**given, **changed})
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def full(warehouse: Warehouse) -> Warehouse:
+    books.equity(warehouse)
+    books.metrics(warehouse, books.METRICS)
+    books.folds(warehouse)
+    books.orders(warehouse)
+    books.orders(warehouse, book=books.TRADING)
+    books.trades(warehouse)
+    books.gate(
+        warehouse, books.RUN, "raw_bars", ("key_is_unique", "row", True), ("series_are_fresh", "warn", False)
+    )
+    books.quarantine(warehouse)
+    return warehouse
+
+
+def test_a_full_report_refers_to_nothing_outside_itself_but_the_data_docs(
+    full: Warehouse, home: Home
+) -> None:
+    docs = home.data_docs / books.RUN / "raw_bars.html"
+    docs.parent.mkdir(parents=True)
+    docs.touch()
+
+    page = report(full, home, data_docs=docs)
+
+    outside = [link for link in page.references if not link.startswith(("#", "data:"))]
+    assert outside == [f"../data_docs/{books.RUN}/raw_bars.html"] * 2
+    assert (home.reports / outside[0]).resolve() == docs.resolve()
+    assert not [style for style in page.styles if "url(" in style or "@import" in style]
+    assert "default-src 'none'" in page.policy
+    assert page.plots == ["plot-performance", "plot-folds", "plot-importance"]
+
+
+def test_hostile_text_is_shown_and_never_markup(full: Warehouse, home: Home) -> None:
+    books.orders(full, symbol=HOSTILE, reason=HOSTILE, book="backtest/hostile")
+    books.equity(full)
+    full.execute("update execution.equity set book = 'backtest/hostile'")
+    full.execute("update execution.trades set book = 'backtest/hostile', symbol = ?", [HOSTILE])
+    full.execute("update ml.feature_importance set feature = ? where feature = 'momentum'", [HOSTILE])
+    books.quarantine(full, symbol=HOSTILE, reason=HOSTILE)
+    config = {**books.manifest()["config"], "strategy": {"name": HOSTILE}, HOSTILE: {HOSTILE: HOSTILE}}
+
+    page = report(full, home, book="backtest/hostile", manifest={**books.manifest(), "config": config})
+
+    assert page.handlers == []
+    assert HOSTILE not in page.content
+    # One of data, bokeh's library and our line that draws.
+    assert len(page.scripts) == 3
+    for place in (
+        f"Strategy: {HOSTILE}",
+        f"2024-01-30 {HOSTILE} buy 10 filled 10 4.75 1.50 2024-01-31 {HOSTILE}",  # order
+        f"{HOSTILE} +0.1000 – 0.0% 47.5% {HOSTILE}",  # target
+        f"max_position_weight 1 1 2024-01-30 2024-01-30 {HOSTILE}",
+        f"1 {HOSTILE} long",  # trade
+        f"{HOSTILE}: {HOSTILE}",  # quarantine and config
+    ):
+        assert place in page.text
+    assert HOSTILE in json.dumps(json.loads(page.scripts[0]), ensure_ascii=False).replace('\\"', '"')
+
+
+def test_the_policy_names_every_script_by_its_digest(full: Warehouse, home: Home) -> None:
+    import hashlib
+
+    page = report(full, home)
+
+    for script in page.scripts[1:]:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in page.policy
+    assert "unsafe" not in page.policy.split("script-src")[1].split(";")[0]
+
+
+def test_the_figures_shown_are_those_of_execution_metrics(full: Warehouse, home: Home) -> None:
+    text = report(full, home).text
+
+    for shown in (
+        "CAGR +12.3% benchmark +6.3%",
+        "Sharpe 0.71",
+        "Max drawdown −25.0%",
+        "Turnover 15.6×",
+        "Hit rate –",
+        "Costs, USD 8,560.40",
+        "Sessions 2,514",
+    ):
+        assert shown in text
+    assert (
+        text.index("CAGR +12.3% +6.3%")
+        < text.index("Max drawdown −25.0%", 400)
+        < text.index("Costs, USD 8,560.40")
+    )
+
+
+def test_months_compound_to_the_year(full: Warehouse, home: Home) -> None:
+    text = report(full, home).text
+
+    # 100 → 110 in January, 110 → 104.5 in February; the benchmark 50 → 56.1.
+    assert "2024 +10.0% −5.0% +4.5% +12.2%" in text
+
+
+def test_folds_are_told_in_months_with_all_folds_last(full: Warehouse, home: Home) -> None:
+    page = report(full, home)
+
+    assert "0 2022-01 – 2022-12 – 2023-01 – 2023-06 100 3 40 7 0.610 –" in page.text
+    assert "All 2023-01 – 2023-06 – 3 40 – 0.588 0.031" in page.text
+    assert "Scored rows with a label: 39." in page.text
+    assert 'title="2022-01-03\u2009–\u20092022-12-30"' in page.content
+
+
+def test_a_trade_is_dated_by_its_session_and_not_by_utc(full: Warehouse, home: Home) -> None:
+    full.execute(
+        "update execution.equity set bar_at = ? where session_date = '2024-01-31'",
+        [datetime.fromisoformat("2024-01-30T22:00")],
+    )
+
+    text = report(full, home).text
+
+    assert "1 AAA long 2024-01-31 open 2 10 4.75 – +1,234.50 +3.2%" in text
+
+
+def test_the_download_holds_trades_that_the_page_leaves_out(full: Warehouse, home: Home) -> None:
+    full.execute("delete from execution.trades")
+    books.trades(full, 60)
+
+    page = report(full, home)
+
+    (link,) = (link for link in page.references if link.startswith("data:text/csv;base64,"))
+    rows = list(csv.DictReader(io.StringIO(base64.b64decode(link.split(",")[1]).decode())))
+    assert [int(row["trade_id"]) for row in rows] == list(range(60, 0, -1))
+    assert float(rows[0]["pnl"]) == 1234.5
+    assert "The newest 50 of 60 round trips" in page.text
+    assert page.text.count("AAA long") == 50
+
+
+def test_the_same_tables_and_manifest_give_the_same_bytes(full: Warehouse, home: Home) -> None:
+    first = report(full, home).content
+    second = report(full, home).content
+
+    assert first == second
+
+
+def test_another_metric_gives_other_bytes(full: Warehouse, home: Home) -> None:
+    first = report(full, home).content
+    full.execute("update execution.metrics set value = 0.9 where metric = 'sharpe'")
+
+    assert report(full, home).content != first
+
+
+def test_an_empty_warehouse_gives_a_report_that_says_what_is_absent(warehouse: Warehouse, home: Home) -> None:
+    page = report(warehouse, home, model_id=None, trading_book=None, manifest={})
+
+    for said in (
+        "No equity is recorded",
+        "No metrics are recorded",
+        "scores without a trained model",
+        "this run names no trading book",
+        "The backtest decided nothing.",
+        "The backtest sent no orders.",
+        "No rule changed or refused anything.",
+        "There are no fills",
+        "There are no trades.",
+        "No gate results are recorded",
+        "Nothing is in quarantine.",
+        "No stage timings are recorded.",
+        "No config is recorded.",
+    ):
+        assert said in page.text
+    assert page.plots == []
+    assert page.scripts == []
+    assert "script-src 'none'" in page.policy
+    assert not re.search(r"\b(None|nan|null)\b", page.text)
+
+
+def test_a_book_without_benchmark_shows_no_benchmark(warehouse: Warehouse, home: Home) -> None:
+    books.equity(warehouse, benchmark=None)
+    books.metrics(warehouse, {"cagr": 0.1, "sharpe": None, "benchmark_cagr": None})
+
+    page = report(warehouse, home, model_id=None)
+
+    assert "2024 +10.0% −5.0% +4.5%" in page.text
+    assert "against SPX" not in page.text
+    assert "benchmark +" not in page.text
+    assert "Sharpe –" in page.text
+    assert not re.search(r"\b(None|nan)\b", page.text)
+
+
+def test_results_of_a_skipped_gate_are_those_of_the_run_that_last_checked_the_same(
+    warehouse: Warehouse, home: Home
+) -> None:
+    for number, run_id in enumerate(("run-old", "run-current", "run-other-model"), 1):
+        table = {"run_id": run_id, "started_at": datetime.fromisoformat(f"2024-01-0{number}")}
+        named: dict[str, str | None] = {"model_id": None, "book": None}
+        if run_id == "run-current":
+            named = {"model_id": books.MODEL, "book": books.BOOK}
+        if run_id == "run-other-model":
+            named = {"model_id": "m2", "book": "backtest/b2"}
+        books.table(warehouse, schemas.RUNS, {**table, **named})
+        for suite in ("raw_bars", "predictions", "targets"):
+            if (run_id, suite) != ("run-other-model", "raw_bars"):
+                books.gate(warehouse, run_id, suite, ("key_is_unique", "batch", False))
+    stage = {"stage": "gate", "fingerprint": "f", "output": "{}"}
+    books.table(
+        warehouse,
+        schemas.STAGES,
+        {**stage, "run_id": "run-old", "is_current": False},
+        {**stage, "fingerprint": "g", "run_id": "run-current", "is_current": True},
+    )
+
+    text = report(warehouse, home, run_id="run-now").text
+
+    assert "3 expectations checked, 3 stopped the run, the rest passed." in text
+    assert "results of run-current." in text
+    assert text.count("key_is_unique of run-current") == 6  # once by itself, once in the suite's list
+    assert "of run-old" not in text
+    assert "of run-other-model" not in text
+
+
+def test_results_of_this_run_come_before_those_of_newer_ones(warehouse: Warehouse, home: Home) -> None:
+    for number, run_id in enumerate((books.RUN, "run-newer"), 1):
+        run = {
+            "run_id": run_id,
+            "started_at": datetime.fromisoformat(f"2024-01-0{number}"),
+            "model_id": books.MODEL,
+        }
+        books.table(warehouse, schemas.RUNS, run)
+        books.gate(warehouse, run_id, "predictions", ("key_is_unique", "batch", True))
+
+    text = report(warehouse, home).text
+
+    assert "1 expectations checked, all passed." in text
+    assert "predictions 1 0 0 0 this run" in text
+
+
+def test_warnings_are_told_apart_from_failures(full: Warehouse, home: Home) -> None:
+    text = report(full, home).text
+
+    assert "2 expectations checked, 1 warned, the rest passed." in text
+    assert "raw_bars series_are_fresh warn warned 5" in text
+
+
+def test_quarantine_of_another_dataset_is_not_counted(full: Warehouse, home: Home) -> None:
+    books.quarantine(full, dataset="other", reason="of the other")
+
+    text = report(full, home).text
+
+    assert "bars high_is_highest 1 1 AAA: high 1 < low 2" in text
+    assert "of the other" not in text
+
+
+def test_the_manifest_is_shown_with_skipped_stages_and_the_config(full: Warehouse, home: Home) -> None:
+    text = report(full, home).text
+
+    assert "data version d1" in text
+    assert "ingest 0.50 s" in text
+    assert "build unchanged, skipped 0.10 s" in text
+    assert "source: sample" in text
+    assert "symbols: [AAA, SPX]" in text
+    assert "as_of: –" in text
+
+
+def test_latest_points_to_the_newest_report(full: Warehouse, home: Home) -> None:
+    report(full, home, run_id="first")
+    report(full, home, run_id="second")
+
+    latest = home.reports / "latest.html"
+    assert latest.readlink() == Path("second.html")
+    assert sorted(path.name for path in home.reports.iterdir()) == [
+        "first.html",
+        "latest.html",
+        "second.html",
+    ]
+
+
+@pytest.mark.parametrize("run_id", ["../x", "", "latest", ".hidden"])
+def test_a_run_id_that_can_name_no_file_is_refused(warehouse: Warehouse, home: Home, run_id: str) -> None:
+    with pytest.raises(QuantmillError, match="run id"):
+        report(warehouse, home, run_id=run_id)
