@@ -21,6 +21,7 @@ _GRID = "#e8ecf1"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 _LOG_FROM = 3.0  # from this largest-over-smallest on, equal growth deserves equal height
 _NICE = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+_NICE_AND_FEW = (1.0, 2.0, 5.0)
 
 
 def library_script() -> str:
@@ -60,11 +61,11 @@ def _renumber(node: Any, seen: dict[str, str]) -> Any:
 
 
 def log_ticks(lowest: float, highest: float) -> list[float]:
-    """Return 1, 1.5, 2, 3, 5 and 7 times powers of ten, as far as in [lowest, highest], for a log axis."""
+    """Return round values in [lowest, highest] for a log axis; over several powers of ten, fewer of each."""
     powers = range(math.floor(math.log10(lowest)), math.ceil(math.log10(highest)) + 1)
-    ticks = [round(step * 10.0**power, 10) for power in powers for step in _NICE]
-    inside = [tick for tick in ticks if lowest <= tick <= highest]
-    return inside if len(inside) <= 12 else [tick for tick in inside if str(tick).strip("0.")[:1] in "125"]
+    steps = _NICE if len(powers) <= 3 else _NICE_AND_FEW
+    ticks = [round(step * 10.0**power, 10) for power in powers for step in steps]
+    return [tick for tick in ticks if lowest <= tick <= highest]
 
 
 def performance_figure(curves: pl.DataFrame, *, book_label: str, benchmark_label: str | None) -> Any:

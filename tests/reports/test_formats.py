@@ -24,8 +24,8 @@ from reports import formats
         (formats.seconds, 0.0421, "0.04 s"),
         (formats.seconds, 65.31, "65.3 s"),
         (formats.moment, date(2020, 1, 31), "2020-01-31"),
-        (formats.moment, datetime(2020, 1, 31), "2020-01-31"),
-        (formats.moment, datetime(2020, 1, 31, 14, 30), "2020-01-31 14:30"),
+        (formats.moment, datetime.fromisoformat("2020-01-31"), "2020-01-31"),
+        (formats.moment, datetime.fromisoformat("2020-01-31T14:30"), "2020-01-31 14:30"),
         (formats.text, "x", "x"),
     ],
 )

@@ -42,8 +42,9 @@ def test_log_ticks_are_round_values_within_the_range(
 
 
 def test_log_ticks_over_many_powers_thin_out() -> None:
-    ticks = plots.log_ticks(0.9, 20_000.0)
-    assert ticks[:4] == [1.0, 1.5, 2.0, 5.0]
+    ticks = plots.log_ticks(0.9, 2_000.0)
+    assert ticks[-1] == 2_000.0
+    assert ticks[:5] == [1.0, 2.0, 5.0, 10.0, 20.0]
 
 
 def test_an_equity_that_trebles_is_drawn_on_a_log_axis_and_a_flat_one_is_not() -> None:
