@@ -371,18 +371,9 @@ def _invoke_plainly(command: list[str], home: Home) -> Any:
 
 
 def _invoke_in_prefect(command: list[str], home: Home) -> Any:
-    from dbt_common.events.base_types import EventLevel
-    from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+    from flows.dbt_tasks import invoke
 
-    # The level must be given: left alone it is read from Prefect's, whose WARNING dbt does not know.
-    settings = PrefectDbtSettings(
-        project_dir=PROJECT_DIR,
-        profiles_dir=PROJECT_DIR,
-        target_path=_target(home),
-        log_level=EventLevel.WARN,
-    )
-    runner = PrefectDbtRunner(settings=settings, raise_on_failure=False, disable_assets=True)
-    return runner.invoke(command)
+    return invoke(command, project=PROJECT_DIR, target=_target(home))
 
 
 def _is_in_prefect_run() -> bool:
