@@ -265,7 +265,7 @@ def test_a_book_without_benchmark_shows_no_benchmark(warehouse: Warehouse, home:
 def test_results_of_a_skipped_gate_are_those_of_the_run_that_last_checked_the_same(
     warehouse: Warehouse, home: Home
 ) -> None:
-    for number, run_id in enumerate(("run-old", "run-current", "run-other-model"), 1):
+    for number, run_id in enumerate(("run-current", "run-other-model", "run-stale"), 1):
         table = {"run_id": run_id, "started_at": datetime.fromisoformat(f"2024-01-0{number}")}
         named: dict[str, str | None] = {"model_id": None, "book": None}
         if run_id == "run-current":
@@ -280,7 +280,7 @@ def test_results_of_a_skipped_gate_are_those_of_the_run_that_last_checked_the_sa
     books.table(
         warehouse,
         schemas.STAGES,
-        {**stage, "run_id": "run-old", "is_current": False},
+        {**stage, "run_id": "run-stale", "is_current": False},
         {**stage, "fingerprint": "g", "run_id": "run-current", "is_current": True},
     )
 
@@ -289,7 +289,7 @@ def test_results_of_a_skipped_gate_are_those_of_the_run_that_last_checked_the_sa
     assert "3 expectations checked, 3 stopped the run, the rest passed." in text
     assert "results of run-current." in text
     assert text.count("key_is_unique of run-current") == 6  # once by itself, once in the suite's list
-    assert "of run-old" not in text
+    assert "of run-stale" not in text
     assert "of run-other-model" not in text
 
 
