@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import socket
 import subprocess
@@ -38,21 +40,44 @@ class Place:
 
     def __init__(self, root: Path, api: str) -> None:
         self.home = Home(root)
-        self._api = api
+        self.api = api
 
     def environment(self, **more: str) -> dict[str, str]:
+        """Return the environment of a command: this home, the tests' Prefect server, a secret to look for."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "QUANTMILL"))
         }
-        named = {"QUANTMILL_HOME": str(self.home.root), "PREFECT_API_URL": self._api, "COLUMNS": "200"}
-        return {**kept, **named, "APCA_API_SECRET_KEY": SECRET, **more}
+        named = {"QUANTMILL_HOME": str(self.home.root), "COLUMNS": "200", "APCA_API_SECRET_KEY": SECRET}
+        if self.api:
+            named["PREFECT_API_URL"] = self.api
+        return {**kept, **named, **more}
 
-    def command(self, *args: str) -> list[str]:
-        return [sys.executable, "-m", "flows", *args]
+    def run(self, *args: str) -> Done:
+        """Run ``quantmill`` with the arguments within this process, as one job of a sweep follows another."""
+        from hydra.core.global_hydra import GlobalHydra
 
-    def run(self, *args: str, **more: str) -> Done:
-        """Run ``quantmill`` with the arguments in a process of its own, from a directory that is not the project's."""
+        from flows.__main__ import main
+
         started = time.monotonic()
+        out, err = io.StringIO(), io.StringIO()
+        code: object = 0
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment().items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["quantmill", *args])
+            GlobalHydra.instance().clear()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    main()
+                except SystemExit as leaving:
+                    code = leaving.code or 0
+        assert isinstance(code, int), code
+        return Done(code, out.getvalue(), err.getvalue(), time.monotonic() - started)
+
+    def spawn(self, *args: str, **more: str) -> Done:
+        """Run ``quantmill`` in a process of its own, from a directory that is not the project's."""
+        started = time.monotonic()
+        self.home.root.parent.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             self.command(*args),
             env=self.environment(PYTHONPATH=str(PROJECT), **more),
@@ -63,6 +88,10 @@ class Place:
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+
+    def command(self, *args: str) -> list[str]:
+        """Return the command of a process of its own."""
+        return [sys.executable, "-m", "flows", *args]
 
     def read(self, sql: str) -> pl.DataFrame:
         """Query the warehouse."""
@@ -107,6 +136,8 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 time.sleep(0.1)
         else:
             pytest.fail("the Prefect server did not come up")
+        # Prefect reads its settings when it is first imported; runs within this process share the server.
+        os.environ.update({**environment(home), "PREFECT_API_URL": api})
         yield api
     finally:
         server.terminate()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.flows.conftest import QUICK, Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main")]
 
 PLACES = (
     *(f"stage.{name}" for name in ("ingest", "gate", "build", "train", "backtest", "trade", "report")),
@@ -22,7 +22,7 @@ PLACES = (
 def test_killed_in_each_stage_then_rerun_equals_an_undisturbed_run(quick: Place, place: Place) -> None:
     """One home is killed once in every stage, each rerun going on from the last death."""
     for where in PLACES:
-        done = place.run(QUICK, QUANTMILL_FAILPOINT=where)
+        done = place.spawn(QUICK, QUANTMILL_FAILPOINT=where)
         assert done.code == -signal.SIGKILL, (where, done.err)
         assert not place.home.published.exists()
     done = place.run(QUICK)
@@ -35,7 +35,7 @@ def test_killed_in_each_stage_then_rerun_equals_an_undisturbed_run(quick: Place,
 
 def test_killed_at_random_moments_then_rerun_equals_an_undisturbed_run(quick: Place, place: Place) -> None:
     seeded = random.Random(11)
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(
             place.command(QUICK),
             env=place.environment(),

@@ -9,14 +9,14 @@ import pytest
 
 from tests.flows.conftest import SECRET, Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main")]
 
 
 @pytest.fixture(scope="module")
 def main_job(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """The sample run cold, with a temporary Prefect server of its own, as ``make run`` does it."""
     place = Place(tmp_path_factory.mktemp("main") / "home", api="")
-    done = place.run()
+    done = place.spawn()
     assert done.code == 0, done.err
     assert str(place.home.reports) in done.out
     assert str(place.home.published) in done.out
@@ -85,7 +85,7 @@ def test_report_stands_alone(main_job: Place) -> None:
 
 def test_an_identical_run_does_nothing_but_say_so(main_job: Place) -> None:
     before = main_job.digests()
-    done = main_job.run()
+    done = main_job.spawn()
     assert done.code == 0, done.err
     assert "nothing has changed" in done.out
     assert main_job.digests() == before

@@ -12,7 +12,7 @@ import pytest
 from tests.flows.conftest import QUICK, Place
 from transforms.warehouse import WriterLock
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runs")]
 
 
 def stages(place: Place, run: int = -1) -> dict[str, bool]:
@@ -24,7 +24,7 @@ def stages(place: Place, run: int = -1) -> dict[str, bool]:
 def copy_of(place: Place, tmp_path: Path) -> Place:
     """Return a home with the same content, to be changed."""
     shutil.copytree(place.home.root, tmp_path / "home")
-    return Place(tmp_path / "home", place._api)
+    return Place(tmp_path / "home", place.api)
 
 
 def test_a_model_parameter_reruns_training_and_what_follows_only(quick: Place, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_failing_job_of_a_sweep_is_a_row_and_the_others_run(quick: Place, tmp_
 
 def test_two_runs_from_scratch_are_equal_bit_for_bit(quick: Place, tmp_path: Path, prefect_api: str) -> None:
     again = Place(tmp_path / "again", prefect_api)
-    done = again.run(QUICK, "engine.threads=1", PYTHONHASHSEED="1234", TZ="Asia/Tokyo")
+    done = again.spawn(QUICK, "engine.threads=1", PYTHONHASHSEED="1234", TZ="Asia/Tokyo")
     assert done.code == 0, done.err
     assert again.digests() == quick.digests()
 
@@ -157,7 +157,7 @@ def test_trade_without_a_champion_says_what_to_do(place: Place) -> None:
 
 def test_a_second_run_leaves_at_once_and_names_the_holder(quick: Place) -> None:
     with WriterLock(quick.home.lock, "the-other-run"):
-        done = quick.run(QUICK)
+        done = quick.spawn(QUICK)
     assert done.code == 1
     assert "the-other-run" in done.err
     assert "QUANTMILL_HOME" in done.err
