@@ -7,10 +7,8 @@ model and test shows as a task.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import sys
 import threading
 import time
@@ -21,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from flows.dbt_state import BuildState, drop_orphans, read_manifest, target_path
 from transforms.config import (
     TIMEFRAMES,
     EngineConfig,
@@ -38,10 +37,12 @@ from transforms.paths import PROJECT, Home
 from transforms.warehouse import Warehouse, connection_config
 
 PROJECT_DIR = PROJECT / "models_sql"
-BUILT_SCHEMAS = ("staging", "intermediate", "marts")
 
 # dbt keeps flags, adapters and its event log in module globals: two invocations at once break each other.
 _LOCK = threading.Lock()
+
+# A wrong column fails many tests; the first few say why.
+_NAMED_FAILURES = 3
 
 
 @dataclass(frozen=True)
@@ -176,21 +177,22 @@ def build(
         QuantmillError: A model or test failed; names it, its message and its compiled SQL.
     """
     started = time.perf_counter()
-    state = _State(home, build_vars)
+    state = BuildState(home, build_vars.as_json())
     with _LOCK:
         is_partial = changed_only and select is None and state.is_usable(warehouse)
         args = ["build", "--exclude-resource-type", "unit_test"]
         if is_partial:
             args += ["--select", "state:modified+", "--state", str(state.copy_for_comparison())]
         elif select is not None:
-            args += ["--select", select]
+            # Cautious: a test that also reads models outside the selection says nothing about it.
+            args += ["--select", select, "--indirect-selection", "cautious"]
         # From here until all is well the marts may be of two minds, which a later partial build must not trust.
         state.forget()
         results = _invoke(args, home, warehouse.path, build_vars, engine or EngineConfig())
         _raise_for_failures(results, home, warehouse)
         if select is None:
             state.remember()
-            _drop_orphans(home, warehouse)
+            drop_orphans(home, warehouse)
     ran = [
         result
         for result in results
@@ -232,7 +234,7 @@ def docs(
     """
     with _LOCK:
         _invoke(["docs", "generate", "--static"], home, warehouse.path, build_vars, engine or EngineConfig())
-    return _target(home) / "static_index.html"
+    return target_path(home) / "static_index.html"
 
 
 def parse(home: Home, build_vars: BuildVars) -> dict[str, Any]:
@@ -244,83 +246,6 @@ def parse(home: Home, build_vars: BuildVars) -> dict[str, Any]:
     with _LOCK:
         _invoke(["parse"], home, home.warehouse, build_vars, EngineConfig())
     return read_manifest(home)
-
-
-def read_manifest(home: Home) -> dict[str, Any]:
-    """Return the manifest that the last dbt invocation wrote."""
-    manifest: dict[str, Any] = json.loads((_target(home) / "manifest.json").read_text())
-    return manifest
-
-
-def _target(home: Home) -> Path:
-    return home.dbt / "target"
-
-
-class _State:
-    """What is remembered of the last complete build, so that a partial one knows what has changed since."""
-
-    def __init__(self, home: Home, build_vars: BuildVars) -> None:
-        self._home = home
-        self._directory = home.dbt / "state"
-        self._fingerprint = hashlib.sha256(build_vars.as_json().encode()).hexdigest()
-
-    @property
-    def _manifest(self) -> Path:
-        return self._directory / "manifest.json"
-
-    @property
-    def _vars(self) -> Path:
-        return self._directory / "vars.sha256"
-
-    def is_usable(self, warehouse: Warehouse) -> bool:
-        """Whether the last build was complete, had the same vars, and all its relations are still there."""
-        if not (self._manifest.is_file() and self._vars.is_file()):
-            return False
-        if self._vars.read_text() != self._fingerprint:
-            return False
-        expected = _relations(json.loads(self._manifest.read_text()))
-        return expected <= _present(warehouse)
-
-    def copy_for_comparison(self) -> Path:
-        """Set the manifest aside for dbt to compare with, and return the directory."""
-        aside = self._home.dbt / "compared"
-        aside.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self._manifest, aside / "manifest.json")
-        return aside
-
-    def forget(self) -> None:
-        self._vars.unlink(missing_ok=True)
-
-    def remember(self) -> None:
-        """Keep the manifest of the build that has just gone well; the fingerprint, last, makes it count."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_target(self._home) / "manifest.json", self._manifest)
-        self._vars.write_text(self._fingerprint)
-
-
-def _relations(manifest: dict[str, Any]) -> set[str]:
-    models = (node for node in manifest["nodes"].values() if node["resource_type"] == "model")
-    return {f"{node['schema']}.{node['alias']}" for node in models}
-
-
-def _present(warehouse: Warehouse) -> set[str]:
-    sql = (
-        "select table_schema || '.' || table_name as name from information_schema.tables "
-        "where table_catalog = current_database() and list_contains(?, table_schema)"
-    )
-    return set(warehouse.read(sql, [list(BUILT_SCHEMAS)])["name"].to_list())
-
-
-def _drop_orphans(home: Home, warehouse: Warehouse) -> None:
-    """Drop what no model builds any more, such as a renamed model's old table or a killed build's leftovers."""
-    for name in sorted(_present(warehouse) - _relations(read_manifest(home))):
-        schema, table = name.split(".", 1)
-        kind = warehouse.value(
-            "select table_type from information_schema.tables where table_schema = ? and table_name = ?",
-            [schema, table],
-        )
-        quoted = table.replace('"', '""')
-        warehouse.execute(f'drop {"view" if kind == "VIEW" else "table"} {schema}."{quoted}"')
 
 
 def _invoke(
@@ -366,14 +291,14 @@ def _invoke_plainly(command: list[str], home: Home) -> Any:
     from dbt.cli.main import dbtRunner
 
     places = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
-    places += ["--target-path", str(_target(home)), "--log-level", "none", "--log-level-file", "info"]
+    places += ["--target-path", str(target_path(home)), "--log-level", "none", "--log-level-file", "info"]
     return dbtRunner().invoke([*command, *places])
 
 
 def _invoke_in_prefect(command: list[str], home: Home) -> Any:
     from flows.dbt_tasks import invoke
 
-    return invoke(command, project=PROJECT_DIR, target=_target(home))
+    return invoke(command, project=PROJECT_DIR, target=target_path(home))
 
 
 def _is_in_prefect_run() -> bool:
@@ -386,22 +311,24 @@ def _is_in_prefect_run() -> bool:
 
 
 def _raise_for_failures(results: list[Any], home: Home, warehouse: Warehouse) -> None:
-    """Raise for the first model or test that failed: its name, message, a few offending rows, its SQL."""
+    """Raise for what failed: name and message of each, a few offending rows, where the compiled SQL is."""
     failed = [result for result in results if str(result.status) in ("error", "fail", "runtime error")]
     if not failed:
         return
-    first = failed[0]
-    compiled = first.node.compiled_path
-    place = f" Compiled SQL: {PROJECT_DIR / compiled}." if compiled else ""
-    others = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
-    rows = ""
-    if str(first.status) == "fail" and first.node.resource_type == "test":
-        sample = warehouse.read(f"select * from ({first.node.compiled_code}) limit 3")
-        rows = " For example: " + "; ".join(str(row) for row in sample.to_dicts()) + "."
-    raise QuantmillError(
-        f"dbt {first.node.resource_type} {first.node.name} failed: {_one_line(first.message)}.{rows}{place}"
-        f"{others} Log: {home.dbt / 'logs' / 'dbt.log'}"
-    )
+    named = "; ".join(_describe(result, warehouse) for result in failed[:_NAMED_FAILURES])
+    others = f"; and {len(failed) - _NAMED_FAILURES} more" if len(failed) > _NAMED_FAILURES else ""
+    raise QuantmillError(f"dbt: {named}{others}. Log: {home.dbt / 'logs' / 'dbt.log'}")
+
+
+def _describe(result: Any, warehouse: Warehouse) -> str:
+    node = result.node
+    text = f"{node.resource_type} {node.name} failed: {_one_line(result.message)}"
+    if str(result.status) == "fail" and node.resource_type == "test":
+        sample = warehouse.read(f"select * from ({node.compiled_code}) limit 3")
+        text += ", for example " + ", ".join(str(row) for row in sample.to_dicts())
+    if node.compiled_path:
+        text += f" (SQL: {PROJECT_DIR / node.compiled_path})"
+    return text
 
 
 def _one_line(message: object) -> str:

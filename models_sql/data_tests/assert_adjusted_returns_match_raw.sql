@@ -20,4 +20,4 @@ select
     adj_close / previous_adj_close as adjusted_growth,
     close / (previous_close / split_ratio - dividend) as raw_growth
 from bars
-where abs(adjusted_growth / raw_growth - 1) > 1e-9
+where raw_growth > 0 and abs(adjusted_growth / raw_growth - 1) > 1e-9

@@ -41,7 +41,7 @@
 {# A name of a source or calendar, such as sample, XNYS or 24/7. #}
 {% macro var_name(name) -%}
     {%- set value = var(name) -%}
-    {%- if value is not string or not modules.re.fullmatch('[A-Za-z0-9][A-Za-z0-9 ._/\-]{0,63}', value) -%}
+    {%- if value is not string or not modules.re.fullmatch('[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}', value) -%}
         {{ refuse_var(name, "a plain name", value) }}
     {%- endif -%}
     {{ literal(value) }}
@@ -80,7 +80,7 @@
 
 {# Whether a value can be an instrument's symbol: the allow-list of transforms.config.is_symbol. #}
 {% macro check_symbol(name, value) -%}
-    {%- if value is not string or not modules.re.fullmatch('[A-Za-z0-9][A-Za-z0-9.\-_/=^]{0,31}', value) -%}
+    {%- if value is not string or not modules.re.fullmatch('[A-Za-z0-9][A-Za-z0-9._/=^-]{0,31}', value) -%}
         {{ refuse_var(name, "symbols of letters, digits and . - _ / = ^ (at most 32)", value) }}
     {%- endif -%}
 {%- endmacro %}
@@ -124,7 +124,7 @@
 {# An ISO date as a date literal. #}
 {% macro var_date(name) -%}
     {%- set value = var(name) -%}
-    {%- if value is not string or not modules.re.fullmatch('\d{4}-\d{2}-\d{2}', value) -%}
+    {%- if value is not string or not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', value) -%}
         {{ refuse_var(name, "null or an ISO date", value) }}
     {%- endif -%}
     cast({{ literal(value) }} as date)
@@ -136,7 +136,7 @@
     {%- if value is none -%}
         true
     {%- else -%}
-        {%- set pattern = '\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?)?' -%}
+        {%- set pattern = '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?)?' -%}
         {%- if value is not string or not modules.re.fullmatch(pattern, value) -%}
             {{ refuse_var('as_of', "null or an ISO timestamp in UTC", value) }}
         {%- endif -%}

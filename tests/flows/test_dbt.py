@@ -1,0 +1,232 @@
+"""dbt in this process: vars, shared database, partial builds, failures, tasks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import flows.dbt
+from flows.dbt import BuildVars, build, docs
+from flows.dbt_state import BUILT_SCHEMAS
+from tests.models_sql.market import VARS, Lab, bar
+from transforms.config import (
+    FeaturesConfig,
+    LabelsConfig,
+    SampleSourceConfig,
+    UniverseConfig,
+)
+from transforms.errors import ConfigError, QuantmillError
+from transforms.warehouse import Warehouse
+
+EVIL = "x'; drop table raw.bars; --"
+
+
+def test_vars_come_from_the_configs_of_a_run() -> None:
+    build_vars = BuildVars.from_config(
+        SampleSourceConfig(start="2005-01-03"),
+        UniverseConfig(name="list", symbols=["AAPL"], benchmark="SPX"),
+        FeaturesConfig(name="all", periods_per_year=365),
+        LabelsConfig(name="week", horizon=7, entry="close", dead_band=0.01),
+        as_of="2024-05-31",
+    )
+    assert json.loads(build_vars.as_json()) == {
+        "source": "sample",
+        "dataset": "default",
+        "timeframe": "1d",
+        "calendar": "XNYS",
+        "source_symbols": [],
+        "start": "2005-01-03",
+        "end": None,
+        "universe_symbols": ["AAPL"],
+        "benchmark": "SPX",
+        "as_of": "2024-05-31",
+        "periods_per_year": 365,
+        "label_horizon": 7,
+        "label_entry": "close",
+        "label_dead_band": 0.01,
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"universe_symbols": ["A", EVIL]},
+        {"benchmark": EVIL},
+        {"source_symbols": [EVIL]},
+        {"timeframe": "1w"},
+        {"start": "yesterday"},
+        {"as_of": "2024-05-31T21:00:00+02:00"},
+        {"as_of": EVIL},
+        {"periods_per_year": 0},
+        {"label_horizon": 0},
+        {"label_entry": "open"},
+        {"label_dead_band": 1.0},
+    ],
+)
+def test_a_wrong_var_is_a_config_error(change: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        dataclasses.replace(VARS, **change)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the SQL that tests may edit, in use instead of the project's own."""
+    copy = tmp_path_factory.mktemp("project") / "models_sql"
+    shutil.copytree(flows.dbt.PROJECT_DIR, copy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flows.dbt, "PROJECT_DIR", copy)
+        yield copy
+
+
+@pytest.fixture(scope="module")
+def lab(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    lab = Lab.at(tmp_path_factory.mktemp("home"), threads=2)
+    lab.load([bar(symbol, i, 10.0 + i) for symbol in ("A", "B", "IDX") for i in range(30)])
+    yield lab
+    lab.warehouse.close()
+
+
+def tree(directory: Path) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.rglob("*")}
+
+
+def test_a_build_fills_the_marts_and_writes_nothing_into_the_source_tree(
+    lab: Lab, project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(project)
+    result = lab.build(changed_only=True)
+    assert not result.is_partial, "there is nothing to compare with yet"
+    files = (path for folder in BUILT_SCHEMAS for path in (project / folder).iterdir())
+    assert sorted(result.models) == sorted(path.stem for path in files if path.suffix in (".sql", ".py"))
+    assert result.tests > 20
+    assert set(result.timings) == set(result.models)
+    assert lab.warehouse.value("select count(*) from marts.features") == 60, (
+        "our cursor sees what dbt committed"
+    )
+    assert tree(project) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_changed_runs_nothing(lab: Lab) -> None:
+    result = lab.build(changed_only=True)
+    assert (result.is_partial, result.models, result.tests) == (True, (), 0)
+
+
+def test_a_changed_model_rebuilds_itself_and_its_dependants(lab: Lab, project: Path) -> None:
+    labels = project / "marts" / "labels.sql"
+    labels.write_text(labels.read_text() + "\n-- changed\n")
+    assert set(lab.build(changed_only=True).models) == {"labels", "training_set"}
+    assert lab.build(changed_only=True).models == ()
+
+
+def test_a_changed_macro_rebuilds_the_models_that_use_it(lab: Lab, project: Path) -> None:
+    macros = project / "macros" / "indicators.sql"
+    macros.write_text(macros.read_text().replace("1e6 * abs", "1e9 * abs"))
+    models = set(lab.build(changed_only=True).models)
+    assert {"int_rolling_indicators", "features", "training_set", "signals"} <= models
+    assert not {"stg_raw__bars", "int_bars_adjusted", "labels", "int_smoothed_indicators"} & models
+
+
+def test_a_changed_python_model_rebuilds_itself_and_its_dependants(lab: Lab, project: Path) -> None:
+    model = project / "intermediate" / "int_smoothed_indicators.py"
+    model.write_text(model.read_text().replace("100 * pl.col", "100.0 * pl.col"))
+    models = set(lab.build(changed_only=True).models)
+    assert {"int_smoothed_indicators", "features", "training_set"} <= models
+    assert "int_bars_adjusted" not in models
+
+
+def test_other_vars_rebuild_everything(lab: Lab) -> None:
+    result = lab.build(dataclasses.replace(VARS, label_horizon=2), changed_only=True)
+    assert not result.is_partial
+    assert "stg_raw__bars" in result.models
+    assert lab.warehouse.value("select count(label) from marts.labels") == 2 * (30 - 3)
+
+
+def test_a_lost_table_rebuilds_everything(lab: Lab) -> None:
+    lab.build()
+    lab.warehouse.execute("drop table marts.labels")
+    assert not lab.build(changed_only=True).is_partial
+    assert lab.warehouse.has_table("marts.labels")
+
+
+def test_a_model_that_is_gone_leaves_no_table_behind(lab: Lab) -> None:
+    lab.warehouse.execute("create table marts.old_idea as select 1 as x")
+    lab.build(select="universe")
+    assert lab.warehouse.has_table("marts.old_idea"), "a selection is not the whole project"
+    lab.build()
+    assert not lab.warehouse.has_table("marts.old_idea")
+
+
+def test_a_failing_model_is_named_with_its_compiled_sql_and_the_next_build_is_whole(
+    lab: Lab, project: Path
+) -> None:
+    universe = project / "marts" / "universe.sql"
+    good = universe.read_text()
+    universe.write_text(good.replace("valid_to,", "no_such_column as valid_to,"))
+    with pytest.raises(QuantmillError, match=r"model universe failed: .*no_such_column") as failure:
+        lab.build(changed_only=True)
+    compiled = str(failure.value).split("(SQL: ")[1].split(")")[0]
+    assert "no_such_column" in Path(compiled).read_text()
+    universe.write_text(good)
+    assert not lab.build(changed_only=True).is_partial
+
+
+def test_a_project_that_does_not_parse_is_one_clear_line(lab: Lab, project: Path) -> None:
+    broken = project / "marts" / "broken.sql"
+    broken.write_text("select * from {{ ref('nowhere') }}")
+    try:
+        with pytest.raises(QuantmillError, match="nowhere") as failure:
+            lab.build()
+    finally:
+        broken.unlink()
+    assert "\n" not in str(failure.value)
+
+
+def test_a_payload_that_got_past_python_is_refused_by_the_sql(lab: Lab) -> None:
+    evil = dataclasses.replace(VARS)
+    object.__setattr__(evil, "universe_symbols", ["A", EVIL])
+    with pytest.raises(QuantmillError, match="var universe_symbols must be symbols"):
+        lab.build(evil)
+    assert lab.warehouse.value("select count(*) from raw.bars") == 90
+
+
+def test_catalogue_is_one_page(lab: Lab) -> None:
+    page = docs(lab.home, lab.warehouse, VARS, engine=lab.engine)
+    assert page.is_relative_to(lab.home.dbt)
+    assert "sma_distance_200" in page.read_text()
+
+
+def test_after_a_build_the_database_is_closed_with_its_warehouse(tmp_path: Path) -> None:
+    lab = Lab.at(tmp_path, threads=1)
+    lab.load([bar(symbol, 0, 1.0) for symbol in ("A", "IDX")])
+    build(lab.home, lab.warehouse, VARS, engine=lab.engine, select="stg_raw__bars")
+    lab.warehouse.close()
+    # DuckDB refuses another configuration while any connection of this process is still open.
+    other = dataclasses.replace(lab.engine, memory_limit="2GB")
+    with Warehouse(lab.home.warehouse, other) as warehouse:
+        assert warehouse.value("select count(*) from staging.stg_raw__bars") == 2
+
+
+@pytest.mark.slow
+def test_inside_a_prefect_flow_each_model_is_a_task(lab: Lab) -> None:
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.testing.utilities import prefect_test_harness
+
+    @flow(persist_result=False)
+    def building() -> tuple[str, ...]:
+        return lab.build().models
+
+    with prefect_test_harness(server_startup_timeout=90):
+        models = building()
+        with get_client(sync_client=True) as client:
+            for _ in range(50):
+                names = {run.name for run in client.read_task_runs() if run.state_name == "Completed"}
+                if len(names) == len(models):
+                    break
+    assert names == {f"model {name}" for name in models}
