@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+from pathlib import Path
 
 from transforms.paths import Home
 
@@ -37,3 +40,40 @@ def prepare(home: Home) -> None:
     """Set Prefect's environment; must come before the first import of prefect."""
     home.prefect.mkdir(parents=True, exist_ok=True)
     os.environ.update(environment(home))
+
+
+def start_server(home: Home) -> None:
+    """Start the run's temporary server, unless the user has one of their own (``PREFECT_API_URL``).
+
+    A run that was killed leaves its server behind; the run that holds the lock now ends it first.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        return
+    stop_orphan(home)
+    from prefect.server.api.server import SubprocessASGIServer
+
+    server = SubprocessASGIServer()  # one a process: the flow's client finds this one running
+    server.start()
+    if server.server_process is not None:
+        _note(home).write_text(str(server.server_process.pid))
+
+
+def stop_orphan(home: Home) -> None:
+    """End the server that a killed run left, if the process of that number still is one."""
+    try:
+        pid = int(_note(home).read_text())
+    except (FileNotFoundError, ValueError):
+        return
+    command = subprocess.run(
+        ["ps", "-p", str(pid), "-o", "command="],  # noqa: S607 (ps is where the system has it)
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    if "prefect.server" in command:
+        os.kill(pid, signal.SIGTERM)
+    _note(home).unlink(missing_ok=True)
+
+
+def _note(home: Home) -> Path:
+    return home.prefect / "server.pid"

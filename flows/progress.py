@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flows.run import Outcome, Run
 
 _MARKS = {"running": ("▶", "cyan"), "done": ("✔", "green"), "unchanged": ("=", "dim"), "failed": ("✘", "red")}
+_SHOWN_NOTES = 5
 _NOTE_STYLE = {"info": "dim", "warning": "yellow", "error": "red"}
 
 
@@ -92,8 +93,10 @@ class Display:
     def summary(self, run: Run, outcome: Outcome) -> None:
         """Print the run's figures and where to look."""
         out = Console()
-        for severity, message in self._notes:
+        for severity, message in self._notes[:_SHOWN_NOTES]:
             out.print(Text(f"{severity}: {message}", _NOTE_STYLE[severity]), soft_wrap=True)
+        if (more := len(self._notes) - _SHOWN_NOTES) > 0:
+            out.print(Text(f"and {more} more in ops.alerts", "dim"))
         said = (
             "nothing has changed; nothing was done"
             if outcome.unchanged

@@ -264,10 +264,11 @@ def _publish(run: Run) -> None:
 
 def _orchestrate(run: Run, experiment: str | None) -> None:
     """Hand the run to its Prefect flow, with Prefect's state under the home and its telemetry off."""
-    from flows.prefect_home import prepare
+    from flows.prefect_home import prepare, start_server
 
     run.display.waiting("starting Prefect")
     prepare(run.home)
+    start_server(run.home)
     from importlib import import_module
 
     flow = getattr(import_module(f"flows.{run.config.flow.name}"), run.config.flow.name)

@@ -139,6 +139,9 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         # Prefect reads its settings when it is first imported; runs within this process share the server.
         os.environ.update({**environment(home), "PREFECT_API_URL": api})
         yield api
+        from prefect.logging.handlers import APILogWorker
+
+        APILogWorker.drain_all(timeout=10)  # what is still on its way is delivered while there is a server
     finally:
         server.terminate()
         server.wait(timeout=20)
