@@ -97,7 +97,7 @@ def test_quarantined_split_adjusts_no_return(warehouse: Warehouse, home: Home) -
         pl.col("session_date").is_in([date(2024, 11, 27), date(2024, 11, 29)]), symbol="AAA"
     )["close"]
     percent = round(100 * (4 * close / previous - 1), 2)
-    assert [warning.split(" at ")[0] for warning in warnings] == [f"AAA: return of {percent} %"]
+    assert [warning.split(" on ")[0] for warning in warnings] == [f"AAA: return of {percent} %"]
 
 
 @pytest.fixture
