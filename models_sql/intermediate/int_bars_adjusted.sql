@@ -126,19 +126,30 @@ factors as (
 
 ),
 
+-- Factors hold until the next action. A join on spans, since an asof join would sort all the bars once more.
+factor_spans as (
+
+    select
+        *,
+        lead(bar_at, 1, cast('infinity' as timestamp)) over (partition by symbol order by bar_at) as ends_before
+    from factors
+
+),
+
 factored_bars as (
 
     select
         bars.*,
-        case when factors.bar_at = bars.bar_at then factors.split_ratio else 1 end as split_ratio,
-        case when factors.bar_at = bars.bar_at then factors.dividend else 0 end as dividend,
-        coalesce(factors.split_factor, 1) as split_factor,
-        coalesce(factors.total_return_factor, 1) as total_return_factor
+        case when spans.bar_at = bars.bar_at then spans.split_ratio else 1 end as split_ratio,
+        case when spans.bar_at = bars.bar_at then spans.dividend else 0 end as dividend,
+        coalesce(spans.split_factor, 1) as split_factor,
+        coalesce(spans.total_return_factor, 1) as total_return_factor
     from bars
-    asof left join factors
+    left join factor_spans as spans
         on
-            bars.symbol = factors.symbol
-            and bars.bar_at >= factors.bar_at
+            bars.symbol = spans.symbol
+            and bars.bar_at >= spans.bar_at
+            and bars.bar_at < spans.ends_before
 
 ),
 

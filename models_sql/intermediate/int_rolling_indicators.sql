@@ -25,12 +25,10 @@ windowed as (
         momentum_12_1,
         gap,
         (adj_high - adj_low) / adj_close as intraday_range,
-        {%- for n in [10, 20, 50, 200] %}
+        {%- for n in [50, 200] %}
         adj_close / {{ rolling_avg('adj_close', n) }} - 1 as sma_distance_{{ n }},
         {%- endfor %}
-        {%- for n in [10, 20, 60] %}
-        {{ volatility('log_return', n) }} as volatility_{{ n }},
-        {%- endfor %}
+        {{ annualised(rolling_return_variance('log_return', 60)) }} as volatility_60,
         {{ parkinson('adj_high', 'adj_low', 20) }} as parkinson_20,
         {{ garman_klass('adj_open', 'adj_high', 'adj_low', 'adj_close', 20) }} as garman_klass_20,
         willr_14,
@@ -44,6 +42,7 @@ windowed as (
         return_rank_20,
         stoch_raw_14,
         {{ lagged_columns('stoch_raw_14', 5) }},
+        {{ lagged_columns('log_return', 20) }},
         {{ lagged_columns('adj_close', 20) }},
         {{ lagged_columns('adj_volume', 20) }},
         {{ lagged_columns('typical_price', 20) }}
@@ -56,9 +55,12 @@ centred as (
 
     select
         *,
-        {%- for x in ['adj_close', 'adj_volume', 'typical_price'] %}
-        {{ lagged_mean(x, 20) }} as {{ x }}_mean{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ lagged_mean('log_return', 10) }} as log_return_mean_10,
+        {{ lagged_mean('log_return', 20) }} as log_return_mean_20,
+        {{ lagged_mean('adj_close', 10) }} as adj_close_mean_10,
+        {{ lagged_mean('adj_close', 20) }} as adj_close_mean_20,
+        {{ lagged_mean('adj_volume', 20) }} as adj_volume_mean_20,
+        {{ lagged_mean('typical_price', 20) }} as typical_price_mean_20
     from windowed
 
 ),
@@ -67,9 +69,11 @@ deviated as (
 
     select
         *,
-        sqrt({{ lagged_square_sum('adj_close', 'adj_close_mean', 20) }} / 20) as close_stddev,
-        sqrt({{ lagged_square_sum('adj_volume', 'adj_volume_mean', 20) }} / 19) as volume_stddev,
-        {{ lagged_absolute_sum('typical_price', 'typical_price_mean', 20) }} / 20 as typical_price_deviation
+        {{ lagged_square_sum('log_return', 'log_return_mean_10', 10) }} / 9 as log_return_variance_10,
+        {{ lagged_square_sum('log_return', 'log_return_mean_20', 20) }} / 19 as log_return_variance_20,
+        sqrt({{ lagged_square_sum('adj_close', 'adj_close_mean_20', 20) }} / 20) as close_stddev,
+        sqrt({{ lagged_square_sum('adj_volume', 'adj_volume_mean_20', 20) }} / 19) as volume_stddev,
+        {{ lagged_absolute_sum('typical_price', 'typical_price_mean_20', 20) }} / 20 as typical_price_deviation
     from centred
 
 ),
@@ -91,29 +95,29 @@ final as (
         momentum_12_1,
         gap,
         intraday_range,
-        sma_distance_10,
-        sma_distance_20,
+        adj_close / adj_close_mean_10 - 1 as sma_distance_10,
+        adj_close / adj_close_mean_20 - 1 as sma_distance_20,
         sma_distance_50,
         sma_distance_200,
-        volatility_10,
-        volatility_20,
+        {{ annualised('log_return_variance_10') }} as volatility_10,
+        {{ annualised('log_return_variance_20') }} as volatility_20,
         volatility_60,
         parkinson_20,
         garman_klass_20,
-        0.5 + {{ ratio('adj_close - adj_close_mean', '(4 * close_stddev)') }} as bbands_percent_b_20_2,
-        nullif(4 * close_stddev / adj_close_mean, 0) as bbands_width_20_2,
+        0.5 + {{ ratio('adj_close - adj_close_mean_20', '(4 * close_stddev)') }} as bbands_percent_b_20_2,
+        nullif(4 * close_stddev / adj_close_mean_20, 0) as bbands_width_20_2,
         -- The slow stochastic: a mean over three bars, and that mean's mean over three bars.
         (stoch_raw_14 + stoch_raw_14_1 + stoch_raw_14_2) / 3 as stoch_k_14_3,
         (
             stoch_raw_14 + 2 * stoch_raw_14_1 + 3 * stoch_raw_14_2 + 2 * stoch_raw_14_3 + stoch_raw_14_4
         ) / 9 as stoch_d_14_3,
         willr_14,
-        {{ ratio('typical_price - typical_price_mean', '(0.015 * typical_price_deviation)') }} as cci_20,
+        {{ ratio('typical_price - typical_price_mean_20', '(0.015 * typical_price_deviation)') }} as cci_20,
         mfi_14,
         donchian_position_20,
         high_252_distance,
         drawdown_252,
-        {{ ratio('adj_volume - adj_volume_mean', 'volume_stddev') }} as volume_zscore_20,
+        {{ ratio('adj_volume - adj_volume_mean_20', 'volume_stddev') }} as volume_zscore_20,
         amihud_20,
         beta_60,
         relative_return_20,

@@ -18,11 +18,6 @@
     nullif(sqrt(greatest({{ variance }}, 0) * {{ var_integer('periods_per_year', 1, 1000000) }}), 0)
 {%- endmacro %}
 
-{# Annualised sample standard deviation of log returns over n bars. #}
-{% macro volatility(log_return, n) -%}
-    {{ annualised('power(' ~ rolling_return_stddev(log_return, n) ~ ', 2)') }}
-{%- endmacro %}
-
 {# Annualised volatility from the high-low range: Parkinson (1980), Journal of Business 53. #}
 {% macro parkinson(high, low, n) -%}
     {{ annualised(rolling_avg('power(ln(' ~ high ~ ' / ' ~ low ~ '), 2)', n) ~ ' / (4 * ln(2))') }}

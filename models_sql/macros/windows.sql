@@ -3,8 +3,9 @@
 
     DuckDB adds doubles along a tree whose shape depends on where a symbol's rows happen to lie: a longer
     history, another symbol or another thread count would change the last bits of old values. Means therefore go
-    through DECIMAL(38, 18), whose sums are exact, and short sums are spelled out from the newest value to the
-    oldest. Either way a cell depends on its own window alone. Minima and maxima have no such trouble.
+    through DECIMAL(38, 18), whose sums are exact, or, over at most 20 bars, are spelled out from the newest value
+    to the oldest: as quick, and one set of lagged columns serves several windows and the deviations from their
+    means. Either way a cell depends on its own window alone. Minima and maxima have no such trouble.
 #}
 
 {% macro over_last(n) -%}
@@ -24,11 +25,10 @@
         {%- endif %} then avg(try_cast({{ x }} as decimal(38, 18))) {{ over_last(n) }} end
 {%- endmacro %}
 
-{# Sample standard deviation over the last n bars of a column known from its symbol's second bar on. #}
-{% macro rolling_return_stddev(x, n) -%}
-    sqrt(greatest(
-        {{ rolling_avg(x ~ ' * ' ~ x, n, known_from=2) }} - power({{ rolling_avg(x, n, known_from=2) }}, 2), 0
-    ) * {{ n }} / {{ n - 1 }})
+{# Sample variance over the last n bars of a return, which is known from its symbol's second bar on. #}
+{% macro rolling_return_variance(x, n) -%}
+    ({{ rolling_avg(x ~ ' * ' ~ x, n, known_from=2) }} - power({{ rolling_avg(x, n, known_from=2) }}, 2))
+    * {{ n }} / {{ n - 1 }}
 {%- endmacro %}
 
 {# Lowest or highest (fn: min, max) of a column known on every bar. #}
