@@ -94,7 +94,7 @@ def test_outliers_agree_with_polars_and_do_not_depend_on_later_bars(warehouse: W
     whole, truncated = found
     assert len(whole[0]) == len(expected)
     assert all(any(str(moment.date()) in text for text in whole[0]) for moment in expected)
-    before = {text for text in whole[0] if text.split(" at ")[1].split(" is ")[0] <= f"{cut} 23:59"}
+    before = {text for text in whole[0] if text.split(" on ")[1].split(" is ")[0] <= str(cut)}
     assert truncated[0] == before
     assert truncated[1] == whole[1]
     assert len(whole[1]) > 0
