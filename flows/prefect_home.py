@@ -65,7 +65,7 @@ def stop_orphan(home: Home) -> None:
     except (FileNotFoundError, ValueError):
         return
     command = subprocess.run(
-        ["ps", "-p", str(pid), "-o", "command="],  # noqa: S607 (ps is where the system has it)
+        ["ps", "-ww", "-p", str(pid), "-o", "command="],  # noqa: S607 (ps is where the system has it)
         capture_output=True,
         text=True,
         check=False,

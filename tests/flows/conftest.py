@@ -137,7 +137,10 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         else:
             pytest.fail("the Prefect server did not come up")
         # Prefect reads its settings when it is first imported; runs within this process share the server.
-        os.environ.update({**environment(home), "PREFECT_API_URL": api})
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {**environment(home), "PREFECT_API_URL": api}.items():
+                patch.setenv(name, value)
+            import prefect  # noqa: F401
         yield api
         from prefect.logging.handlers import APILogWorker
 

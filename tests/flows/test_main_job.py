@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -93,9 +94,12 @@ def test_an_identical_run_does_nothing_but_say_so(main_job: Place) -> None:
 
 
 def test_no_secret_of_the_environment_is_written_anywhere(main_job: Place) -> None:
-    files = [path for path in main_job.home.root.rglob("*") if path.is_file()]
-    assert len(files) > 20
-    assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+    looked_at = 0
+    for path in main_job.home.root.rglob("*"):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # Prefect's server tidies up as it ends
+            assert SECRET.encode() not in path.read_bytes(), path
+            looked_at += 1
+    assert looked_at > 20
 
 
 def test_nothing_is_written_into_the_project(main_job: Place) -> None:
