@@ -237,6 +237,11 @@ def docs(
     return target_path(home) / "static_index.html"
 
 
+def is_parsed(home: Home) -> bool:
+    """Whether dbt has a parse of the project in its cache (which it checks against the files itself)."""
+    return (target_path(home) / "partial_parse.msgpack").exists()
+
+
 def parse(home: Home, build_vars: BuildVars) -> dict[str, Any]:
     """Parse the project without a warehouse and return dbt's manifest.
 

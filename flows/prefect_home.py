@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import socket
 import subprocess
+import sys
+import time
+import urllib.request
 from pathlib import Path
 
+from transforms.errors import QuantmillError
 from transforms.paths import Home
 
+_STARTUP_SECONDS = 90
+
 _SETTINGS = {
-    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
     "PREFECT_LOGGING_LEVEL": "INFO",
@@ -36,26 +42,88 @@ def environment(home: Home) -> dict[str, str]:
     return {"PREFECT_HOME": str(home.prefect), **_SETTINGS}
 
 
-def prepare(home: Home) -> None:
-    """Set Prefect's environment; must come before the first import of prefect."""
-    home.prefect.mkdir(parents=True, exist_ok=True)
-    os.environ.update(environment(home))
+class Server:
+    """The temporary server of this process's runs, as Prefect's client would start it, but early.
+
+    Prefect starts one when the first flow begins and then waits for it, seconds in which a run could do what it
+    needs anyway; and its client imports the whole server to do so.
+    """
+
+    def __init__(self, home: Home) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.api = f"http://127.0.0.1:{port}/api"
+        command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+        self._process = subprocess.Popen(
+            [
+                *command,
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--log-level",
+                "error",
+                "--lifespan",
+                "on",
+            ],
+            # The same marks that Prefect gives a temporary server: no UI, only the services a run needs.
+            env={**os.environ, "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _note(home).write_text(str(self._process.pid))
+        atexit.register(self.stop)
+
+    def wait(self) -> None:
+        """Return once the server answers.
+
+        Raises:
+            QuantmillError: It ended, or did not answer in time.
+        """
+        deadline = time.monotonic() + _STARTUP_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.api}/health", timeout=5):  # noqa: S310 (always http, on loopback)
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise QuantmillError(
+            f"Prefect's temporary server did not come up within {_STARTUP_SECONDS} s; try make ui to see why, or "
+            "set PREFECT_API_URL to a server of your own"
+        )
+
+    def stop(self) -> None:
+        """End the server."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
-def start_server(home: Home) -> None:
-    """Start the run's temporary server, unless the user has one of their own (``PREFECT_API_URL``).
+_server: list[Server] = []
+
+
+def prepare(home: Home) -> Server | None:
+    """Set Prefect's environment and start the server; must come before the first import of prefect.
 
     A run that was killed leaves its server behind; the run that holds the lock now ends it first.
-    """
-    if os.environ.get("PREFECT_API_URL"):
-        return
-    stop_orphan(home)
-    from prefect.server.api.server import SubprocessASGIServer
 
-    server = SubprocessASGIServer()  # one a process: the flow's client finds this one running
-    server.start()
-    if server.server_process is not None:
-        _note(home).write_text(str(server.server_process.pid))
+    Returns:
+        The server to wait for, None where the user has one of their own (``PREFECT_API_URL``). The jobs of a
+        sweep share one.
+    """
+    home.prefect.mkdir(parents=True, exist_ok=True)
+    os.environ.update(environment(home))
+    if not _server:
+        if os.environ.get("PREFECT_API_URL"):
+            return None
+        stop_orphan(home)
+        _server.append(Server(home))
+        os.environ["PREFECT_API_URL"] = _server[0].api
+    return _server[0]
 
 
 def stop_orphan(home: Home) -> None:

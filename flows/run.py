@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from transforms.versions import code_version, digest, library_versions, plain
 from transforms.warehouse import Warehouse, WriterLock, utc_now
 
 if TYPE_CHECKING:
+    from flows.prefect_home import Server
     from flows.progress import Display
 
 log = logging.getLogger("quantmill")
@@ -180,6 +182,7 @@ def carry_out(config: RunConfig, *, is_sweep: bool = False, experiment: str | No
         QuantmillError: The run failed; it has been recorded in ``ops.runs`` and logged. Failures of other
             kinds arrive here as one too, with the place of the details.
     """
+    from flows.prefect_home import prepare
     from flows.progress import Display
 
     home = Home.from_environment()
@@ -187,6 +190,7 @@ def carry_out(config: RunConfig, *, is_sweep: bool = False, experiment: str | No
     flow = config.flow.name
     run_id = f"{started:%Y%m%dT%H%M%S}-{flow}-{secrets.token_hex(2)}"
     with WriterLock(home.lock, run_id):
+        server = prepare(home)
         folder = home.runs / run_id
         folder.mkdir(parents=True)
         with _logging_to(folder / "run.log"), Warehouse(home.warehouse, config.engine) as warehouse:
@@ -203,7 +207,7 @@ def carry_out(config: RunConfig, *, is_sweep: bool = False, experiment: str | No
             )
             try:
                 with display, _as_current(run):
-                    _orchestrate(run, experiment)
+                    _orchestrate(run, experiment, server)
                     unchanged = not run.worked
                     # Before the snapshot, so that readers find the run in it as done.
                     ledger.close_run(began, state="done", exit_code=0, message="", **_columns(run))
@@ -262,16 +266,14 @@ def _publish(run: Run) -> None:
     )
 
 
-def _orchestrate(run: Run, experiment: str | None) -> None:
-    """Hand the run to its Prefect flow, with Prefect's state under the home and its telemetry off."""
-    from flows.prefect_home import prepare, start_server
-
-    run.display.waiting("starting Prefect")
-    prepare(run.home)
-    start_server(run.home)
-    from importlib import import_module
-
+def _orchestrate(run: Run, experiment: str | None, server: Server | None) -> None:
+    """Hand the run to its Prefect flow, once the server is there; until then, do what the run will need anyway."""
     flow = getattr(import_module(f"flows.{run.config.flow.name}"), run.config.flow.name)
+    if run.config.flow.name != "ingest":
+        import_module("flows.stages").parse_sql(run)
+    if server is not None:
+        run.display.waiting("waiting for Prefect's server")
+        server.wait()
     name = " ".join(
         part for part in (run.config.flow.name, experiment, f"{utc_now():%Y-%m-%d %H:%M:%S}") if part
     )

@@ -119,6 +119,14 @@ def build_vars(run: Run) -> BuildVars:
     return BuildVars.from_config(config.source, config.universe, config.features, config.labels, config.as_of)
 
 
+def parse_sql(run: Run) -> None:
+    """Let dbt parse its project into its cache, if it never has; the build finds it there."""
+    from flows.dbt import is_parsed, parse
+
+    if not is_parsed(run.home):
+        parse(run.home, build_vars(run))
+
+
 def _build_basis(run: Run) -> dict[str, Any]:
     quarantine = run.warehouse.content_digest("quarantine.bars") + run.warehouse.content_digest(
         "quarantine.corporate_actions"
