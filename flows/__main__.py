@@ -17,7 +17,7 @@ def translate(error: BaseException) -> QuantmillError | None:
     Returns:
         The error to show, or None where ``error`` is none of Hydra's.
     """
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
     from flows.config import SCHEMAS, choices_of, unknown_key
@@ -26,6 +26,11 @@ def translate(error: BaseException) -> QuantmillError | None:
         return error
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"{error.override}: this cannot be read as key=value. A value with characters such as ~ * ' ; or blanks "
+            f"needs double quotes within single ones: 'key=\"value\"'"
+        )
     cause = error.__cause__
     text = f"{error}\n{cause}" if cause is not None else str(error)
     full = re.search(r"full_key: ([\w.\[\]]+)", text)

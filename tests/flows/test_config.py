@@ -93,6 +93,7 @@ def test_every_key_misspelt_is_refused_by_name(key: str) -> None:
         ("risk.max_position_weight=2.0", ["risk.max_position_weight", "(0, 1]", "2.0"]),
         ("source=csv", ["source.path", "source.path=…"]),
         ("as_of=yesterday", ["as_of", "'yesterday'"]),
+        ("source.path=~/bars/*.csv", ["source.path=~/bars/*.csv", "double quotes"]),
         ("source.timezone=Mars/Base", ["source.timezone"]),
         ("source.timeframe=2d", ["source.timeframe", "1d"]),
         ("flow.start=2012-01-02", ["flow.start and flow.end"]),

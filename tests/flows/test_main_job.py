@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.conftest import SECRET, Place
+from transforms import schemas
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main")]
 
@@ -78,6 +79,13 @@ def test_predictions_are_out_of_sample_and_orders_are_journaled(main_job: Place)
     assert all(quantity > 0 and reason for _, _, quantity, reason in intents)
 
 
+@pytest.mark.parametrize("table", schemas.CONTRACTS, ids=lambda table: table.name)
+def test_every_table_keeps_its_key(main_job: Place, table: schemas.Table) -> None:
+    key = ", ".join(table.key)
+    repeated = main_job.read(f"select {key}, count(*) as n from {table.name} group by all having n > 1")
+    assert repeated.is_empty()
+
+
 def test_report_stands_alone(main_job: Place) -> None:
     text = (main_job.home.reports / "latest.html").read_text()
     for words in ("Drawdown", "Manifest", "AAPL"):
@@ -96,7 +104,9 @@ def test_an_identical_run_does_nothing_but_say_so(main_job: Place) -> None:
 def test_no_secret_of_the_environment_is_written_anywhere(main_job: Place) -> None:
     looked_at = 0
     for path in main_job.home.root.rglob("*"):
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # Prefect's server tidies up as it ends
+        with contextlib.suppress(
+            FileNotFoundError, IsADirectoryError
+        ):  # Prefect's server tidies up as it ends
             assert SECRET.encode() not in path.read_bytes(), path
             looked_at += 1
     assert looked_at > 20
