@@ -41,6 +41,7 @@ from transforms.config import (
     require_date,
 )
 from transforms.errors import ConfigError, nearest
+from transforms.ops import SEVERITIES
 from transforms.paths import PROJECT
 
 CONF = PROJECT / "conf"
@@ -85,14 +86,14 @@ class AlertsConfig:
     """What is worth telling.
 
     Attributes:
-        minimum: Least severity that is recorded: info, warning or error.
+        minimum: Least severity that is recorded: warning or error.
     """
 
     name: str = MISSING
     minimum: str = "warning"
 
     def __post_init__(self) -> None:
-        require_choice(self.minimum, ("info", "warning", "error"), "alerts.minimum")
+        require_choice(self.minimum, SEVERITIES, "alerts.minimum")
 
 
 @dataclass

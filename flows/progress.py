@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MARKS = {"running": ("▶", "cyan"), "done": ("✔", "green"), "unchanged": ("=", "dim"), "failed": ("✘", "red")}
 _SHOWN_NOTES = 5
-_NOTE_STYLE = {"info": "dim", "warning": "yellow", "error": "red"}
+_NOTE_STYLE = {"warning": "yellow", "error": "red"}
 
 
 class Display:

@@ -12,8 +12,9 @@ from flows.run import current
 def research(run_id: str) -> None:
     """Carry out the whole research run.
 
-    A sweep explores: its jobs neither promote a model nor place orders. Nor does research ever send orders to
-    a broker that is not simulated; ``flow=trade`` does.
+    A sweep explores: its jobs neither promote a model nor place orders. Research orders go to a simulated account
+    of the backtest's own, so that what one config holds never meets another's bars; ``flow=trade`` uses the
+    account that ``broker.account`` names.
     """
     run = current()
     tasks.ingest()
@@ -25,6 +26,10 @@ def research(run_id: str) -> None:
     if not run.is_sweep:
         if "train" in run.outputs:
             tasks.promote()
-        if run.config.broker.is_simulated:
-            tasks.trade()
-    tasks.report()
+        try:
+            if run.config.broker.is_simulated:
+                tasks.trade()
+        finally:
+            tasks.report()  # a refused trade takes no finished backtest with it
+    else:
+        tasks.report()

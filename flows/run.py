@@ -75,9 +75,7 @@ class Run:
 
     def alert(self, severity: str, message: str) -> None:
         """Record an alert of the current stage if the config asks for its severity."""
-        log.log(
-            logging.WARNING if severity != "info" else logging.INFO, "%s: %s", self.current_stage, message
-        )
+        log.warning("%s: %s", self.current_stage, message)
         if SEVERITIES.index(severity) >= SEVERITIES.index(self.config.alerts.minimum):
             self.ledger.alert(self.current_stage, severity, message)
             self.display.note(severity, message)
@@ -214,10 +212,18 @@ def carry_out(config: RunConfig, *, is_sweep: bool = False, experiment: str | No
                     _publish(run)
             except BaseException as error:
                 failure = _as_failure(run, error, folder / "run.log")
-                ledger.close_run(
-                    began, state="failed", exit_code=failure.exit_code, message=str(failure), **_columns(run)
-                )
                 _write_manifest(folder, run, str(failure))
+                try:
+                    run.alert("error", str(failure))
+                    ledger.close_run(
+                        began,
+                        state="failed",
+                        exit_code=failure.exit_code,
+                        message=str(failure),
+                        **_columns(run),
+                    )
+                except Exception as second:
+                    log.exception("the failure could not be recorded in ops.runs", exc_info=second)
                 if failure is error or not isinstance(error, Exception):
                     raise
                 raise failure from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flows.run import Run, Stage
 from transforms.config import SourceConfig
-from transforms.versions import plain
+from transforms.errors import QuantmillError
+from transforms.versions import code_version, plain
 
 if TYPE_CHECKING:
     from flows.dbt import BuildVars
@@ -54,6 +56,8 @@ INGEST = Stage(
     detail=lambda out: (
         f"{out['appended']:,} new rows, {out['symbols']} symbols, {out['first']} to {out['last']}"
     ),
+    # Going back to an earlier version of a source is a restatement: only the newest ingest counts as done.
+    shared=True,
 )
 
 
@@ -131,7 +135,13 @@ def _build_basis(run: Run) -> dict[str, Any]:
     quarantine = run.warehouse.content_digest("quarantine.bars") + run.warehouse.content_digest(
         "quarantine.corporate_actions"
     )
-    return {"data": _data_version(run), "quarantine": quarantine, "vars": plain(build_vars(run))}
+    return {
+        "data": _data_version(run),
+        "quarantine": quarantine,
+        "vars": plain(build_vars(run)),
+        # dbt sees changed models and macros by itself, but not changed libraries or how it is called.
+        "tools": code_version("flows/dbt.py", "flows/dbt_tasks.py"),
+    }
 
 
 def _build(run: Run, _fingerprint: str) -> dict[str, Any]:
@@ -176,7 +186,6 @@ def _train_inputs(run: Run) -> Any:
 
 def _train(run: Run, fingerprint: str) -> dict[str, Any]:
     from ml.training import train
-    from transforms.versions import code_version
 
     config = run.config
     result = train(
@@ -191,6 +200,8 @@ def _train(run: Run, fingerprint: str) -> dict[str, Any]:
         lineage={
             "data_version": run.outputs["ingest"]["data_version"],
             "code_version": code_version("ml", "models_sql", "transforms"),
+            "source": config.source.name,
+            "dataset": config.source.dataset,
             "training_set": run.outputs["build"]["digests"]["training_set"],
         },
         on_fold=lambda done, total: run.display.update("train", f"fold {done} of {total}"),
@@ -221,7 +232,7 @@ def _check_scores(run: Run, _fingerprint: str) -> dict[str, Any]:
 CHECK_SCORES = Stage(
     "check scores",
     code=("expectations",),
-    inputs=lambda run: run.outputs["train"]["model_id"],
+    inputs=lambda run: [run.outputs["train"]["model_id"], plain(run.config.gate)],
     carry_out=_check_scores,
     detail=lambda out: f"{out['expectations']} expectations",
 )
@@ -246,6 +257,8 @@ def _backtest_inputs(run: Run) -> Any:
         "bars": run.outputs["build"]["digests"]["bars"],
         "features": run.outputs["build"]["digests"]["features"],
         "decisions": _decision_config(run),
+        "periods": run.config.features.periods_per_year,
+        "gate": plain(run.config.gate),
     }
 
 
@@ -262,6 +275,7 @@ def _backtest(run: Run, fingerprint: str) -> dict[str, Any]:
         portfolio=config.portfolio,
         risk=config.risk,
         costs=config.costs,
+        periods=config.features.periods_per_year,
     )
     check_targets(
         run.warehouse,
@@ -307,10 +321,17 @@ PROMOTE = Stage(
 
 def _score(run: Run, _fingerprint: str) -> dict[str, Any]:
     from expectations.gate import check_predictions
-    from ml.registry import champion
+    from ml.registry import champion, lineage
     from ml.scoring import score_missing
 
     model_id = champion(run.warehouse)
+    source = _source_of(run)
+    trained_on = lineage(run.warehouse, model_id)
+    if (trained_on["source"], trained_on["dataset"]) != (source.name, source.dataset):
+        raise QuantmillError(
+            f"the champion {model_id} was trained on source {trained_on['source']}, dataset {trained_on['dataset']}; "
+            f"this run has {source.name}, {source.dataset}. Take that source, or run flow=research on this one first"
+        )
     scored = score_missing(run.warehouse, run.home, model_id, threads=run.config.engine.threads)
     check_predictions(run.warehouse, run.home, model_id=model_id, gate=run.config.gate, run_id=run.run_id)
     return {"model_id": model_id, "scored": scored}
@@ -336,10 +357,13 @@ def _trade(run: Run, _fingerprint: str) -> dict[str, Any]:
         return date.fromisoformat(text) if text else None
 
     scored = run.outputs.get("score", run.outputs.get("train", {}))
+    broker = config.broker
+    if config.flow.name == "research":
+        broker = replace(broker, account=f"research-{run.outputs['backtest']['book'].split('/')[1]}")
     result = trade(
         run.warehouse,
         run.home,
-        broker=config.broker,
+        broker=broker,
         strategy=config.strategy,
         model_id=scored.get("model_id"),
         portfolio=config.portfolio,

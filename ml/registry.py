@@ -214,6 +214,13 @@ def promote(warehouse: Warehouse, home: Home, model_id: str) -> None:
         warehouse.execute("update ml.models set is_champion = (model_id = ?)", [model_id])
 
 
+def lineage(warehouse: Warehouse, model_id: str) -> dict[str, str]:
+    """Return what a model's training came from, as its manifest says (source, dataset, versions)."""
+    manifest = warehouse.value("select manifest from ml.models where model_id = ?", [model_id])
+    found: dict[str, str] = json.loads(manifest)["lineage"]
+    return found
+
+
 def champion(warehouse: Warehouse) -> str:
     """Return the champion's ``model_id``.
 

@@ -12,7 +12,7 @@ import polars as pl
 from transforms import schemas
 from transforms.warehouse import Warehouse, utc_now
 
-SEVERITIES = ("info", "warning", "error")
+SEVERITIES = ("warning", "error")
 
 
 def _frame(table: schemas.Table, row: dict[str, Any]) -> pl.DataFrame:

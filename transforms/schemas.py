@@ -401,7 +401,7 @@ ALERTS = Table(
         "run_id": "VARCHAR",
         "number": "INTEGER",
         "raised_at": "TIMESTAMP",
-        "severity": "VARCHAR",  # info | warning | error
+        "severity": "VARCHAR",  # warning | error
         "stage": "VARCHAR",
         "message": "VARCHAR",
     },

@@ -23,6 +23,9 @@ from transforms.config import (
 from transforms.errors import ConfigError, QuantmillError
 from transforms.warehouse import Warehouse
 
+# One after the other: a build compares with the one before.
+pytestmark = pytest.mark.xdist_group("dbt")
+
 EVIL = "x'; drop table raw.bars; --"
 
 
@@ -210,23 +213,3 @@ def test_after_a_build_the_database_is_closed_with_its_warehouse(tmp_path: Path)
     other = dataclasses.replace(lab.engine, memory_limit="2GB")
     with Warehouse(lab.home.warehouse, other) as warehouse:
         assert warehouse.value("select count(*) from staging.stg_raw__bars") == 2
-
-
-@pytest.mark.slow
-def test_inside_a_prefect_flow_each_model_is_a_task(lab: Lab) -> None:
-    from prefect import flow
-    from prefect.client.orchestration import get_client
-    from prefect.testing.utilities import prefect_test_harness
-
-    @flow(persist_result=False)
-    def building() -> tuple[str, ...]:
-        return lab.build().models
-
-    with prefect_test_harness(server_startup_timeout=90):
-        models = building()
-        with get_client(sync_client=True) as client:
-            for _ in range(50):
-                names = {run.name for run in client.read_task_runs() if run.state_name == "Completed"}
-                if len(names) == len(models):
-                    break
-    assert names == {f"model {name}" for name in models}

@@ -10,6 +10,7 @@ import pytest
 
 from tests.flows.conftest import SECRET, Place
 from transforms import schemas
+from transforms.paths import PROJECT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main")]
 
@@ -62,8 +63,14 @@ def test_the_run_is_in_the_ledger_and_in_prefects_history(main_job: Place) -> No
     assert [state for _, state in flows] == ["Completed"]
     for stage in ("ingest", "gate", "build", "train", "backtest", "trade", "report"):
         assert any(name.startswith(stage) for name in tasks), tasks
-    for model in ("features", "labels", "training_set", "stg_raw__bars"):
-        assert any(model in name for name in tasks), tasks
+    models = {path.stem for path in (PROJECT / "models_sql").glob("*/*") if path.suffix in (".sql", ".py")}
+    models -= {
+        path.stem
+        for folder in ("macros", "data_tests")
+        for path in (PROJECT / "models_sql" / folder).glob("*")
+    }
+    assert models
+    assert {f"model {name}" for name in models} <= tasks
     assert {"report", "data-docs"} <= links
 
 
@@ -113,8 +120,6 @@ def test_no_secret_of_the_environment_is_written_anywhere(main_job: Place) -> No
 
 
 def test_nothing_is_written_into_the_project(main_job: Place) -> None:
-    from transforms.paths import PROJECT
-
     strays = [
         PROJECT / name
         for name in ("models_sql/target", "models_sql/logs", "gx", "logs", "outputs", "multirun")

@@ -105,12 +105,42 @@ def test_trading_a_session_twice_sends_nothing_twice(quick: Place, tmp_path: Pat
         with sqlite3.connect(place.home.journal) as connection:
             return connection.execute("select * from intents order by 1").fetchall()
 
+    research = journal()
+    assert research
+    done = place.run(QUICK, "flow=trade")
+    assert done.code == 0, done.err
     before = journal()
-    assert before
+    assert len(before) > len(research)  # the account paper has its own decisions
     done = place.run(QUICK, "flow=trade")
     assert done.code == 0, done.err
     assert journal() == before
     assert "already decided" in done.out
+
+
+def test_one_homes_runs_on_other_bars_do_not_stand_in_each_others_way(quick: Place, tmp_path: Path) -> None:
+    place = copy_of(quick, tmp_path)
+    other = ("source.seed=8", "source.symbol_count=6")
+    champion = place.read("select model_id from ml.models where is_champion").item()
+    done = place.run(QUICK, "flow=trade", *other)
+    assert done.code == 1
+    assert champion in done.err
+    assert place.run(QUICK, "flow=trade").code == 0
+    assert place.run(QUICK, *other).code == 0
+    assert place.run(QUICK).code == 0
+
+
+def test_a_file_that_goes_back_to_an_earlier_version_is_ingested_again(place: Place, tmp_path: Path) -> None:
+    from tests.flows.test_bad_input import good_rows, write
+
+    rows = good_rows()
+    path = tmp_path / "bars.csv"
+    for close in (100.5, 100.75, 100.5):
+        rows[5][3], rows[5][5] = 200.0, close
+        write(path, rows)
+        done = place.run("flow=ingest", "source=csv", f"source.path={path}", "gate.data_docs=false")
+        assert done.code == 0, done.err
+        newest = f"select arg_max(close, known_at) from raw.bars where symbol = 'AAA' and session_date = '{rows[5][1]}'"
+        assert place.read(newest).item() == close
 
 
 def test_replaying_a_window_day_by_day_gives_the_backtest_to_the_cent(quick: Place, tmp_path: Path) -> None:
