@@ -23,7 +23,7 @@ run: $(READY) ## the main job on the sample data: bars to orders and a report (A
 	@$(BIN)/quantmill $(ARGS)
 
 test: $(READY) ## every test (ARGS="tests/ml -k purge" selects)
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadgroup)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
 
 lint: $(READY) ## format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check .

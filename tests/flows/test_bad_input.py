@@ -11,7 +11,7 @@ import pytest
 
 from tests.flows.conftest import Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runs")]
+pytestmark = pytest.mark.slow
 
 HEADER = ["symbol", "bar_at", "open", "high", "low", "close", "volume"]
 

@@ -23,9 +23,6 @@ from transforms.config import (
 from transforms.errors import ConfigError, QuantmillError
 from transforms.warehouse import Warehouse
 
-# One after the other: a build compares with the one before.
-pytestmark = pytest.mark.xdist_group("dbt")
-
 EVIL = "x'; drop table raw.bars; --"
 
 

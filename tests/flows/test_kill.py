@@ -11,7 +11,7 @@ import pytest
 
 from tests.flows.conftest import QUICK, Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main")]
+pytestmark = pytest.mark.slow
 
 PLACES = (
     *(f"stage.{name}" for name in ("ingest", "gate", "build", "train", "backtest", "trade", "report")),
@@ -33,18 +33,16 @@ def test_killed_in_each_stage_then_rerun_equals_an_undisturbed_run(quick: Place,
     assert set(states[:-1]) <= {"killed", "done"}
 
 
-def test_killed_at_random_moments_then_rerun_equals_an_undisturbed_run(quick: Place, place: Place) -> None:
-    seeded = random.Random(11)
-    for _ in range(2):
-        process = subprocess.Popen(
-            place.command(QUICK),
-            env=place.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(seeded.uniform(3, 9))
-        process.kill()
-        process.wait()
+def test_killed_at_a_random_moment_then_rerun_equals_an_undisturbed_run(quick: Place, place: Place) -> None:
+    process = subprocess.Popen(
+        place.command(QUICK),
+        env=place.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(random.Random(11).uniform(3, 9))
+    process.kill()
+    process.wait()
     done = place.run(QUICK)
     assert done.code == 0, done.err
     assert place.digests() == quick.digests()

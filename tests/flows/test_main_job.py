@@ -12,7 +12,7 @@ from tests.flows.conftest import SECRET, Place
 from transforms import schemas
 from transforms.paths import PROJECT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

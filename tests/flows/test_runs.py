@@ -12,7 +12,7 @@ import pytest
 from tests.flows.conftest import QUICK, Place
 from transforms.warehouse import WriterLock
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runs")]
+pytestmark = pytest.mark.slow
 
 
 def stages(place: Place, run: int = -1) -> dict[str, bool]:
@@ -126,7 +126,6 @@ def test_one_homes_runs_on_other_bars_do_not_stand_in_each_others_way(quick: Pla
     assert champion in done.err
     assert place.run(QUICK, "flow=trade").code == 0
     assert place.run(QUICK, *other).code == 0
-    assert place.run(QUICK).code == 0
 
 
 def test_a_file_that_goes_back_to_an_earlier_version_is_ingested_again(place: Place, tmp_path: Path) -> None:
