@@ -125,10 +125,6 @@ class Warehouse:
             self._local.cursor = cursor
         return cursor
 
-    def new_cursor(self) -> duckdb.DuckDBPyConnection:
-        """Return a further cursor (for SQLAlchemy's ``creator=``)."""
-        return self._root.cursor()
-
     def create_contracts(self) -> None:
         """Create every schema and contract table that is not there yet."""
         for schema in schemas.SCHEMAS:
