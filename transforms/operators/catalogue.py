@@ -1,0 +1,141 @@
+"""What operators there are: name, series, parameters with their ranges, and the compiled function behind each.
+
+An operator turns whole series of each symbol (in the order of bars) into one series. Its value on a bar depends on
+that bar and earlier ones alone, unless it says how far it looks ahead (labels do).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from transforms.errors import QuantmillError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+Array = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+# Every module that registers operators.
+_MODULES = (
+    "elementwise",
+    "rolling",
+)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Where each symbol's bars lie in the flat series that operators take.
+
+    Attributes:
+        starts: Row of each segment's first bar, and the total at the end; shape (segments + 1,).
+        wanted: First row of each segment that will be looked at; shape (segments,). Operators may leave earlier
+            rows NaN. Equals ``starts[:-1]`` when all rows are wanted.
+    """
+
+    starts: Rows
+    wanted: Rows
+
+    @classmethod
+    def whole(cls, starts: Rows) -> Segments:
+        """All rows of all segments."""
+        return cls(starts, starts[:-1].copy())
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number after the series of an operator: its name and its range, both ends allowed."""
+
+    name: str
+    kind: type[int] | type[float]
+    low: float
+    high: float
+
+    def check(self, operator: str, value: float) -> int | float:
+        """Return ``value`` in the parameter's type.
+
+        Raises:
+            QuantmillError: It is of another type or out of range.
+        """
+        whole = float(value).is_integer()
+        if (self.kind is int and not whole) or not self.low <= value <= self.high:
+            kind = "a whole number" if self.kind is int else "a number"
+            raise QuantmillError(
+                f"operator {operator}: {self.name} must be {kind} in {self.low:g}..{self.high:g}, was {value:g}"
+            )
+        return int(value) if self.kind is int else float(value)
+
+
+def periods(name: str = "periods", low: int = 1, high: int = 10_000) -> Parameter:
+    """A number of bars."""
+    return Parameter(name, int, low, high)
+
+
+def number(name: str, low: float, high: float) -> Parameter:
+    """A number within bounds."""
+    return Parameter(name, float, low, high)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One callable name.
+
+    Attributes:
+        name: As models call it.
+        series: Names of the series it takes, in order.
+        parameters: What follows them, in order.
+        compute: ``compute(segments, *series, *parameters)`` returns one array, or a tuple of which this operator
+            is entry ``output``: names that share their work share ``compute``. NaN stands for NULL, both ways.
+        output: Entry of the tuple; None where ``compute`` returns one array.
+        lookahead: Given the parameters, how many bars after its own a value may depend on; 0 for all but labels.
+    """
+
+    name: str
+    series: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    compute: Callable[..., Any]
+    output: int | None
+    lookahead: Callable[..., int]
+    description: str
+
+
+_OPERATORS: dict[str, Operator] = {}
+
+
+def operator(
+    *,
+    series: tuple[str, ...],
+    parameters: tuple[Parameter, ...] = (),
+    outputs: tuple[str, ...] | None = None,
+    lookahead: Callable[..., int] | None = None,
+) -> Callable[[_F], _F]:
+    """Register a function as an operator of its own name, or as one operator per entry of ``outputs``."""
+
+    def register(function: _F) -> _F:
+        names = outputs or (function.__name__,)
+        for index, name in enumerate(names):
+            if name in _OPERATORS:
+                raise QuantmillError(f"operator {name} is defined twice")
+            _OPERATORS[name] = Operator(
+                name=name,
+                series=series,
+                parameters=parameters,
+                compute=function,
+                output=index if outputs else None,
+                lookahead=lookahead or (lambda *_: 0),
+                description=(function.__doc__ or "").strip(),
+            )
+        return function
+
+    return register
+
+
+def operators() -> dict[str, Operator]:
+    """Return every operator by name."""
+    for module in _MODULES:
+        import_module(f"transforms.operators.{module}")
+    return _OPERATORS

@@ -1,0 +1,47 @@
+"""Operators that compare a bar with one or two others: lags and changes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
+from transforms.operators.compiled import compiled
+
+
+@compiled
+def _lag(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+    out = np.full(len(x), np.nan)
+    for s in range(len(wanted)):
+        for t in range(max(wanted[s], starts[s] + n), starts[s + 1]):
+            out[t] = x[t - n]
+    return out
+
+
+@operator(series=("x",), parameters=(periods(),))
+def lagged(segments: Segments, x: Array, n: int) -> Array:
+    """x so many bars ago; NULL before there are as many."""
+    return _lag(segments.starts, segments.wanted, x, n)
+
+
+@operator(series=("x",), parameters=(periods(),))
+def change(segments: Segments, x: Array, n: int) -> Array:
+    """x less x so many bars ago."""
+    return x - _lag(segments.starts, segments.wanted, x, n)
+
+
+@operator(series=("x",), parameters=(periods(),))
+def growth(segments: Segments, x: Array, n: int) -> Array:
+    """x over x so many bars ago, less 1; NULL where that was 0."""
+    before = _lag(segments.starts, segments.wanted, x, n)
+    before[before == 0] = np.nan
+    return x / before - 1
+
+
+@operator(series=("x",), parameters=(periods(),))
+def log_growth(segments: Segments, x: Array, n: int) -> Array:
+    """Natural logarithm of x over x so many bars ago; NULL unless both are above 0."""
+    before = _lag(segments.starts, segments.wanted, x, n)
+    defined = (before > 0) & (x > 0)
+    out = np.full(len(x), np.nan)
+    np.log(np.divide(x, before, out=out, where=defined), out=out, where=defined)
+    return out
