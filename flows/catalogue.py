@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from flows.dbt import BuildVars, docs
+from flows.dbt import docs
 from transforms.config import EngineConfig
 from transforms.errors import QuantmillError
 from transforms.ops import Ledger
@@ -20,7 +20,7 @@ def main() -> int:
             last = Ledger(warehouse, "docs").latest("build")
             if last is None:
                 raise QuantmillError(f"{home.warehouse}: nothing is built yet; make run builds it")
-            path = docs(home, warehouse, BuildVars(**last.output["basis"]["vars"]))
+            path = docs(home, warehouse, last.output["basis"]["vars"])
     except QuantmillError as error:
         sys.stderr.write(f"quantmill docs: {error}\n")
         return error.exit_code

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from execution.config import StrategyConfig
 from flows.dbt_state import BuildState, drop_orphans, read_manifest, target_path
 from transforms.config import (
     TIMEFRAMES,
@@ -52,38 +53,28 @@ class BuildVars:
     Attributes:
         source, dataset, timeframe, calendar: Which raw rows are built on.
         source_symbols, start, end: What the source config asked for; empty and None mean all.
-        universe_symbols: The members; empty means every symbol of the source but the benchmark.
-        benchmark: The symbol that others are compared with; None where there is none.
+        universe, features, labels, strategy: These groups of the config, whole.
         as_of: What was known at this moment (ISO timestamp, UTC); None for everything.
-        periods_per_year: Bars per year, for annualised volatility.
-        label_horizon: Bars from entry to exit.
-        label_entry: ``next_open`` or ``close``.
-        label_dead_band: Returns within ± this fraction have no sign.
     """
 
     source: str
     dataset: str
     timeframe: str
     calendar: str
-    benchmark: str | None = None
     source_symbols: list[str] = field(default_factory=list)
     start: str | None = None
     end: str | None = None
-    universe_symbols: list[str] = field(default_factory=list)
+    universe: UniverseConfig = field(default_factory=lambda: UniverseConfig(name="all"))
+    features: FeaturesConfig = field(default_factory=lambda: FeaturesConfig(name="core"))
+    labels: LabelsConfig = field(default_factory=lambda: LabelsConfig(name="forward_return"))
+    strategy: StrategyConfig = field(default_factory=lambda: StrategyConfig(name="model"))
     as_of: str | None = None
-    periods_per_year: int = 252
-    label_horizon: int = 5
-    label_entry: str = "next_open"
-    label_dead_band: float = 0.0
 
     def __post_init__(self) -> None:
         require_choice(self.timeframe, TIMEFRAMES, "source.timeframe")
         require_symbols(self.source_symbols, "source.symbols")
         require_date(self.start, "source.start")
         require_date(self.end, "source.end")
-        require_symbols(self.universe_symbols, "universe.symbols")
-        if self.benchmark is not None:
-            require_symbols([self.benchmark], "universe.benchmark")
         if self.as_of is not None:
             try:
                 moment = datetime.fromisoformat(self.as_of)
@@ -96,10 +87,6 @@ class BuildVars:
                 "a timestamp in UTC without a zone, like 2024-05-31 or 2024-05-31T21:00:00",
                 self.as_of,
             )
-        require(self.periods_per_year >= 1, "features.periods_per_year", "at least 1", self.periods_per_year)
-        LabelsConfig(
-            name="labels", horizon=self.label_horizon, entry=self.label_entry, dead_band=self.label_dead_band
-        )
 
     @classmethod
     def from_config(
@@ -108,6 +95,8 @@ class BuildVars:
         universe: UniverseConfig,
         features: FeaturesConfig,
         labels: LabelsConfig,
+        strategy: StrategyConfig,
+        *,
         as_of: str | None = None,
     ) -> BuildVars:
         """Pick the vars from the dataclasses of a run's config."""
@@ -119,18 +108,22 @@ class BuildVars:
             end=source.end,
             timeframe=source.timeframe,
             calendar=source.calendar,
-            benchmark=universe.benchmark,
-            universe_symbols=list(universe.symbols),
+            universe=universe,
+            features=features,
+            labels=labels,
+            strategy=strategy,
             as_of=as_of,
-            periods_per_year=features.periods_per_year,
-            label_horizon=labels.horizon,
-            label_entry=labels.entry,
-            label_dead_band=float(labels.dead_band),
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the vars as plain data, without what the SQL does not read."""
+        vars_ = asdict(self)
+        del vars_["features"]["columns"]  # what a model sees of the features, whatever SQL builds
+        return vars_
 
     def as_json(self) -> str:
         """Return the vars as dbt's ``--vars`` takes them."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(self.as_dict(), sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -188,7 +181,7 @@ def build(
             args += ["--select", select, "--indirect-selection", "cautious"]
         # From here until all is well the marts may be of two minds, which a later partial build must not trust.
         state.forget()
-        results = _invoke(args, home, warehouse.path, build_vars, engine or EngineConfig())
+        results = _invoke(args, home, warehouse.path, build_vars.as_json(), engine or EngineConfig())
         _raise_for_failures(results, home, warehouse)
         if select is None:
             state.remember()
@@ -217,7 +210,7 @@ def unit_test(
     """
     with _LOCK:
         args = ["test", "--select", "test_type:unit"]
-        results = _invoke(args, home, warehouse.path, build_vars, engine or EngineConfig())
+        results = _invoke(args, home, warehouse.path, build_vars.as_json(), engine or EngineConfig())
         _raise_for_failures(results, home, warehouse)
     if not results:
         raise QuantmillError(f"{PROJECT_DIR}: no unit test found")
@@ -225,15 +218,25 @@ def unit_test(
 
 
 def docs(
-    home: Home, warehouse: Warehouse, build_vars: BuildVars, *, engine: EngineConfig | None = None
+    home: Home, warehouse: Warehouse, vars_: dict[str, Any], *, engine: EngineConfig | None = None
 ) -> Path:
     """Write dbt's catalogue as one self-contained page and return its path.
+
+    Args:
+        home, warehouse, engine: As for ``build``.
+        vars_: ``BuildVars.as_dict()`` of the build that is to be shown.
 
     Raises:
         QuantmillError: dbt failed.
     """
     with _LOCK:
-        _invoke(["docs", "generate", "--static"], home, warehouse.path, build_vars, engine or EngineConfig())
+        _invoke(
+            ["docs", "generate", "--static"],
+            home,
+            warehouse.path,
+            json.dumps(vars_),
+            engine or EngineConfig(),
+        )
     return target_path(home) / "static_index.html"
 
 
@@ -249,19 +252,17 @@ def parse(home: Home, build_vars: BuildVars) -> dict[str, Any]:
         QuantmillError: The project or a var is wrong.
     """
     with _LOCK:
-        _invoke(["parse"], home, home.warehouse, build_vars, EngineConfig())
+        _invoke(["parse"], home, home.warehouse, build_vars.as_json(), EngineConfig())
     return read_manifest(home)
 
 
-def _invoke(
-    args: list[str], home: Home, database: Path, build_vars: BuildVars, engine: EngineConfig
-) -> list[Any]:
+def _invoke(args: list[str], home: Home, database: Path, vars_json: str, engine: EngineConfig) -> list[Any]:
     """Run one dbt command and return its node results; raise for what is wrong before any node runs."""
     config = connection_config(engine)
     home.dbt.mkdir(parents=True, exist_ok=True)
     command = [
         *args,
-        *("--vars", build_vars.as_json()),
+        *("--vars", vars_json),
         *("--threads", str(config["threads"])),
         *("--log-path", str(home.dbt / "logs")),
     ]

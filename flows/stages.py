@@ -120,7 +120,14 @@ def build_vars(run: Run) -> BuildVars:
     from flows.dbt import BuildVars
 
     config = run.config
-    return BuildVars.from_config(config.source, config.universe, config.features, config.labels, config.as_of)
+    return BuildVars.from_config(
+        config.source,
+        config.universe,
+        config.features,
+        config.labels,
+        config.strategy,
+        as_of=config.as_of,
+    )
 
 
 def parse_sql(run: Run) -> None:
@@ -138,7 +145,7 @@ def _build_basis(run: Run) -> dict[str, Any]:
     return {
         "data": _data_version(run),
         "quarantine": quarantine,
-        "vars": plain(build_vars(run)),
+        "vars": build_vars(run).as_dict(),
         # dbt sees changed models and macros by itself, but not changed libraries or how it is called.
         "tools": code_version("flows/dbt.py", "flows/dbt_tasks.py"),
     }

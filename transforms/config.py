@@ -115,7 +115,8 @@ class FileSourceConfig(SourceConfig):
         timezone: IANA zone of naive stamps. Required for intraday bars without a zone of their own.
         symbol: The symbol of files that hold one instrument and no symbol column; ``{stem}`` takes
             it from the file's name.
-        actions_path: Optional file of corporate actions (symbol, ex_date, kind, value).
+        actions_path: Optional file of corporate actions (symbol, ex_date, kind, value, and new_symbol where it
+            has symbol changes).
     """
 
     path: str = "???"
@@ -223,20 +224,30 @@ class UniverseConfig:
         )
 
 
+# Each is a model intermediate/features/int_features_<set>.sql.
+FEATURE_SETS = ("core", "alpha158", "timeseries", "intraday", "cross_section", "multi_timeframe")
+
+
 @dataclass
 class FeaturesConfig:
     """Which feature columns a model may see; the SQL that builds them is in ``models_sql/``.
 
     Attributes:
+        sets: The feature sets that are built and joined into ``marts.features``.
         columns: Columns of ``marts.features``; empty means all.
         periods_per_year: Bars per year, for annualised volatility.
     """
 
     name: str = "???"
+    sets: list[str] = field(default_factory=lambda: ["core"])
     columns: list[str] = field(default_factory=list)
     periods_per_year: int = 252
 
     def __post_init__(self) -> None:
+        require(bool(self.sets), "features.sets", "at least one set", self.sets)
+        for feature_set in self.sets:
+            require_choice(feature_set, FEATURE_SETS, "features.sets")
+        require(len(set(self.sets)) == len(self.sets), "features.sets", "free of repetitions", self.sets)
         for column in self.columns:
             ok = re.fullmatch(r"[a-z][a-z0-9_]{0,62}", column) is not None
             require(ok, "features.columns", "lower-case column names", column)

@@ -4,11 +4,11 @@ with
 
 named as (
 
-    select unnest({{ var_symbols('universe_symbols') }}) as symbol
+    select unnest({{ var_symbols('universe.symbols') }}) as symbol
 
     union all
 
-    select {{ var_symbol_or_null('benchmark') }} as symbol
+    select {{ var_symbol_or_null('universe.benchmark') }} as symbol
 
 )
 

@@ -13,8 +13,8 @@ symbols as (
 settings as (
 
     select
-        {{ var_symbols('universe_symbols') }} as members,
-        {{ var_symbol_or_null('benchmark') }} as benchmark
+        {{ var_symbols('universe.symbols') }} as members,
+        {{ var_symbol_or_null('universe.benchmark') }} as benchmark
 
 ),
 

@@ -15,7 +15,7 @@
 
 {# From the variance of one bar to the volatility of a year; NULL where prices did not move at all. #}
 {% macro annualised(variance) -%}
-    nullif(sqrt(greatest({{ variance }}, 0) * {{ var_integer('periods_per_year', 1, 1000000) }}), 0)
+    nullif(sqrt(greatest({{ variance }}, 0) * {{ var_integer('features.periods_per_year', 1, 1000000) }}), 0)
 {%- endmacro %}
 
 {# Annualised volatility from the high-low range: Parkinson (1980), Journal of Business 53. #}

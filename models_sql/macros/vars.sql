@@ -6,10 +6,25 @@
     calendar, source_symbols,     (source_symbols empty: all; start, end null: open)
     start, end
     as_of                         null, or an ISO timestamp (UTC): what was known at that moment
-    universe_symbols, benchmark   members (empty: all symbols of the source but the benchmark) and yardstick
-    periods_per_year              bars per year, for annualised volatility
-    label_horizon, label_entry, label_dead_band
+    universe, features, labels,   the config groups of these names, whole: universe.symbols is the key symbols of
+    strategy                      conf/universe
+
+    Names are always written out in full ('labels.horizon'), never put together: flows/dbt_state.py reads from the
+    text which models a changed var concerns.
 #}
+
+{# The value of a var, or of a key of one: 'timeframe', 'labels.horizon'. #}
+{% macro var_value(name) -%}
+    {%- set parts = name.split('.') -%}
+    {%- set value = var(parts[0]) -%}
+    {%- if parts | length == 2 -%}
+        {%- if parts[1] not in value -%}
+            {{ exceptions.raise_compiler_error("there is no config key " ~ name) }}
+        {%- endif -%}
+        {%- set value = value[parts[1]] -%}
+    {%- endif -%}
+    {%- do return(value) -%}
+{%- endmacro %}
 
 {# An SQL literal of a str, bool, number or list of these; anything else is refused. #}
 {% macro literal(value) -%}
@@ -40,7 +55,7 @@
 
 {# A name of a source or calendar, such as sample, XNYS or 24/7. #}
 {% macro var_name(name) -%}
-    {%- set value = var(name) -%}
+    {%- set value = var_value(name) -%}
     {%- if value is not string or not modules.re.fullmatch('[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}', value) -%}
         {{ refuse_var(name, "a plain name", value) }}
     {%- endif -%}
@@ -49,7 +64,7 @@
 
 {# One of the allowed strings, bare (for comparisons in Jinja). #}
 {% macro var_choice(name, allowed) -%}
-    {%- set value = var(name) -%}
+    {%- set value = var_value(name) -%}
     {%- if value is not string or value not in allowed -%}
         {{ refuse_var(name, "one of " ~ allowed | join(", "), value) }}
     {%- endif -%}
@@ -62,7 +77,7 @@
 
 {# A whole number within bounds, bare. #}
 {% macro var_integer(name, low, high) -%}
-    {%- set value = var(name) -%}
+    {%- set value = var_value(name) -%}
     {%- if value is boolean or value is not integer or value < low or value > high -%}
         {{ refuse_var(name, "a whole number in " ~ low ~ ".." ~ high, value) }}
     {%- endif -%}
@@ -71,7 +86,7 @@
 
 {# A finite number in [low, high), as a double literal. #}
 {% macro var_number(name, low, high) -%}
-    {%- set value = var(name) -%}
+    {%- set value = var_value(name) -%}
     {%- if value is boolean or value is not number or not (value >= low and value < high) -%}
         {{ refuse_var(name, "a number in [" ~ low ~ ", " ~ high ~ ")", value) }}
     {%- endif -%}
@@ -87,7 +102,7 @@
 
 {# A symbol as a literal; a typed NULL where there is none. #}
 {% macro var_symbol_or_null(name) -%}
-    {%- set value = var(name) -%}
+    {%- set value = var_value(name) -%}
     {%- if value is none -%}
         cast(null as varchar)
     {%- else -%}
@@ -98,7 +113,7 @@
 
 {# A list of symbols as a VARCHAR[] literal, possibly empty. #}
 {% macro var_symbols(name) -%}
-    {%- set value = var(name) -%}
+    {%- set value = var_value(name) -%}
     {%- if value is string or value is mapping or value is not sequence -%}
         {{ refuse_var(name, "a list of symbols", value) }}
     {%- endif -%}
@@ -110,20 +125,20 @@
 {% macro asked_for(symbol, session) -%}
     source.source = {{ var_name('source') }}
         and source.dataset = {{ var_name('dataset') }}
-        {%- if var('source_symbols') %}
+        {%- if var_value('source_symbols') %}
         and list_contains({{ var_symbols('source_symbols') }}, {{ symbol }})
         {%- endif %}
-        {%- if session and var('start') is not none %}
+        {%- if session and var_value('start') is not none %}
         and {{ session }} >= {{ var_date('start') }}
         {%- endif %}
-        {%- if session and var('end') is not none %}
+        {%- if session and var_value('end') is not none %}
         and {{ session }} <= {{ var_date('end') }}
         {%- endif %}
 {%- endmacro %}
 
 {# An ISO date as a date literal. #}
 {% macro var_date(name) -%}
-    {%- set value = var(name) -%}
+    {%- set value = var_value(name) -%}
     {%- if value is not string or not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', value) -%}
         {{ refuse_var(name, "null or an ISO date", value) }}
     {%- endif -%}
@@ -132,7 +147,7 @@
 
 {# A condition that keeps what was known at as_of; always true where as_of is null. #}
 {% macro known_as_of(column) -%}
-    {%- set value = var('as_of') -%}
+    {%- set value = var_value('as_of') -%}
     {%- if value is none -%}
         true
     {%- else -%}

@@ -1,9 +1,9 @@
-{%- set horizon = var_integer('label_horizon', 1, 2520) | int -%}
-{%- set entry = var_choice('label_entry', ['next_open', 'close']) -%}
+{%- set horizon = var_integer('labels.horizon', 1, 2520) | int -%}
+{%- set entry = var_choice('labels.entry', ['next_open', 'close']) -%}
 {%- set price = 'adj_open' if entry == 'next_open' else 'adj_close' -%}
 {%- set entry_offset = 1 if entry == 'next_open' else 0 -%}
 {%- set exit_offset = entry_offset + horizon -%}
-{%- set dead_band = var_number('label_dead_band', 0, 1) -%}
+{%- set dead_band = var_number('labels.dead_band', 0, 1) -%}
 
 with
 

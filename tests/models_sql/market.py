@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from flows.dbt import BuildResult, BuildVars, build
-from transforms.config import EngineConfig
+from transforms.config import EngineConfig, UniverseConfig
 from transforms.paths import Home
 from transforms.schemas import (
     BARS,
@@ -23,7 +23,8 @@ from transforms.schemas import (
 from transforms.warehouse import Warehouse
 
 KNOWN_AT = datetime.fromisoformat("2030-01-01")
-VARS = BuildVars(source="test", dataset="default", timeframe="1d", calendar="24/7", benchmark="IDX")
+UNIVERSE = UniverseConfig(name="all", benchmark="IDX")
+VARS = BuildVars(source="test", dataset="default", timeframe="1d", calendar="24/7", universe=UNIVERSE)
 
 
 def day(number: int) -> date:

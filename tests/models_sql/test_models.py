@@ -12,6 +12,7 @@ import pytest
 from flows.dbt import unit_test
 from flows.dbt_state import read_manifest
 from tests.models_sql.market import VARS, Lab, action, bar, day
+from transforms.config import UniverseConfig
 from transforms.errors import QuantmillError
 from transforms.schemas import QUARANTINE_BARS
 
@@ -87,12 +88,12 @@ def test_a_dividend_of_the_whole_price_stops_the_build_and_names_the_bar(lab: La
 def test_a_universe_symbol_without_bars_stops_the_build_and_is_named(lab: Lab) -> None:
     lab.load([bar(s, i, 10.0) for s in ("A", "IDX") for i in range(3)])
     with pytest.raises(QuantmillError, match=r"assert_universe_has_bars.*'symbol_without_bars': 'APPL'"):
-        lab.build(dataclasses.replace(VARS, universe_symbols=["A", "APPL"]))
+        lab.build(dataclasses.replace(VARS, universe=UniverseConfig("list", ["A", "APPL"], "IDX")))
 
 
 def test_only_listed_members_have_features_and_without_benchmark_nothing_compares(lab: Lab) -> None:
     lab.load([bar(s, i, 10.0 + i) for s in ("A", "B", "IDX") for i in range(70)])
-    lab.build(dataclasses.replace(VARS, universe_symbols=["B"], benchmark=None))
+    lab.build(dataclasses.replace(VARS, universe=UniverseConfig("list", ["B"])))
     bars, features = lab.table("marts.bars"), lab.table("marts.features")
     assert set(bars.filter("is_member")["symbol"]) == {"B"}
     assert not bars["is_benchmark"].any()
