@@ -75,13 +75,16 @@ def derive_actions(closes: pl.DataFrame, *, adjusted_decimals: int) -> pl.DataFr
         pl.col(name).is_finite() & (pl.col(name) > 0) for name in ("close", "adjusted_close")
     )
     clean = closes.filter(usable).sort("symbol", "session_date")
-    rows: list[tuple[str, date, str | None, float | None, str | None]] = []
+    rows: list[tuple[str, date, str | None, float | None, str | None, str | None]] = []
     for (symbol,), one in clean.group_by("symbol", maintain_order=True):
         columns = zip(
             *(one[name].to_list() for name in ("session_date", "close", "adjusted_close")), strict=True
         )
         for change in _changes(columns, adjusted_decimals):
-            rows.extend((str(symbol), change.ex_date, *cells) for cells in _explain(change))
+            rows.extend(
+                (str(symbol), change.ex_date, kind, value, None, defect)
+                for kind, value, defect in _explain(change)
+            )
     return pl.DataFrame(rows, schema=ACTIONS_SCHEMA, orient="row").sort("symbol", "ex_date", "kind")
 
 

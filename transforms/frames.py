@@ -29,15 +29,17 @@ BARS_SCHEMA = {
 ACTIONS_SCHEMA = {
     "symbol": pl.String(),
     "ex_date": pl.Date(),
-    "kind": pl.String(),  # split | dividend
-    "value": pl.Float64(),  # new shares per old share | cash per share
+    "kind": pl.String(),  # split | dividend | symbol_change
+    "value": pl.Float64(),  # new shares per old share | cash per share | NULL
+    "new_symbol": pl.String(),  # of a symbol change: what the instrument trades as from ex_date on
     "defect": pl.String(),
 }
-ACTION_KINDS = ("dividend", "split")
+ACTION_KINDS = ("dividend", "split", "symbol_change")
 BAR_COLUMNS = ("symbol", "bar_at", "open", "high", "low", "close", "volume")
 ACTION_COLUMNS = ("symbol", "ex_date", "kind", "value")
+OPTIONAL_ACTION_COLUMNS = ("new_symbol",)
 
-READING = 1  # raise it when the same input comes to say something else: sources put it into their version
+READING = 2  # raise it when the same input comes to say something else: sources put it into their version
 _QUOTED = 60  # characters of an unreadable cell that a defect repeats
 
 
@@ -94,7 +96,8 @@ def normalise_actions(
 ) -> pl.DataFrame:
     """Bring corporate actions as received into ``ACTIONS_SCHEMA``, row by row and in order.
 
-    Ex-dates are read like the stamps of daily bars. No rows are no actions.
+    Ex-dates are read like the stamps of daily bars. No rows are no actions. Input without symbol changes needs
+    no column ``new_symbol``.
 
     Args:
         frame: Rows as received, each column typed or text.
@@ -119,15 +122,26 @@ def normalise_actions(
     known = lower.is_in(ACTION_KINDS)
     kinds = lower.set(~known, None)
     values, value_defects = _read_numbers(frame[names["value"]], "value", where)
+    new_symbols, new_symbol_defects = _none(len(frame)), _none(len(frame))
+    if "new_symbol" in frame.columns:
+        filled = frame.select(pl.col("new_symbol").cast(pl.String).replace("", None))
+        new_symbols, new_symbol_defects = _read_symbols(filled, "new_symbol", None, name="new_symbol")
     defects = [
         symbol_defects,
         _as_defects("ex_date", stamps.problem),
         _as_defects(
-            "kind", _told(received, received.is_not_null() & ~known, "is neither split nor dividend")
+            "kind", _told(received, received.is_not_null() & ~known, f"is none of {', '.join(ACTION_KINDS)}")
         ),
         value_defects,
+        new_symbol_defects,
     ]
-    cells = {"symbol": symbols, "ex_date": stamps.session_date, "kind": kinds, "value": values}
+    cells = {
+        "symbol": symbols,
+        "ex_date": stamps.session_date,
+        "kind": kinds,
+        "value": values,
+        "new_symbol": new_symbols,
+    }
     return _assemble(cells, defects, ACTIONS_SCHEMA)
 
 
@@ -170,13 +184,15 @@ def require_columns(
     )
 
 
-def _read_symbols(frame: pl.DataFrame, column: str | None, symbol: str | None) -> tuple[pl.Series, pl.Series]:
+def _read_symbols(
+    frame: pl.DataFrame, column: str | None, symbol: str | None, *, name: str = "symbol"
+) -> tuple[pl.Series, pl.Series]:
     if column is None:
         symbols = pl.Series([symbol], dtype=pl.String).new_from_index(0, len(frame))
     else:
         symbols = _text(frame[column])
     bad = [text for text in symbols.unique().drop_nulls().to_list() if not is_symbol(text)]
-    return symbols, _as_defects("symbol", _told(symbols, symbols.is_in(bad), "is no symbol"))
+    return symbols, _as_defects(name, _told(symbols, symbols.is_in(bad), "is no symbol"))
 
 
 def _read_numbers(received: pl.Series, name: str, where: str) -> tuple[pl.Series, pl.Series]:

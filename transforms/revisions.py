@@ -109,6 +109,9 @@ def _incoming(kind: _Kind, page: LandedPage, frame: pl.DataFrame) -> pl.DataFram
         pl.lit(page.known_at, pl.Datetime("us")).alias("known_at"),
         pl.lit(page.page, pl.Int32).alias("page"),
     ]
+    # A page that landed before a column came into the contract does not have it.
+    given = {*frame.columns, "page_row", "known_at", "page", *(name for name in named)}
+    constants += [pl.lit(None).alias(name) for name in kind.table.columns if name not in given]
     rows = frame.with_row_index("page_row").with_columns(pl.col("page_row").cast(pl.Int32), *constants)
     rows = rows.select(list(kind.table.columns))
     return rows.unique(subset=[*kind.key, *kind.values], keep="first", maintain_order=True)

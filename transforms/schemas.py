@@ -64,15 +64,16 @@ BARS = Table(
 CORPORATE_ACTIONS = Table(
     "raw.corporate_actions",
     "One row per source, dataset, symbol, ex-date, kind and revision. value: a split's new shares per old share, "
-    "a dividend's cash per share (USD).",
+    "a dividend's cash per share (USD), NULL for a symbol change, which has a new_symbol instead.",
     ("source", "dataset", "symbol", "ex_date", "kind", "known_at"),
     {
         "source": "VARCHAR",
         "dataset": "VARCHAR",
         "symbol": "VARCHAR",
         "ex_date": "DATE",
-        "kind": "VARCHAR",  # split | dividend
+        "kind": "VARCHAR",  # split | dividend | symbol_change
         "value": "DOUBLE",
+        "new_symbol": "VARCHAR",  # what the instrument trades as from ex_date on
         "defect": "VARCHAR",
         **_PROVENANCE,
     },

@@ -126,11 +126,24 @@ class Warehouse:
         return cursor
 
     def create_contracts(self) -> None:
-        """Create every schema and contract table that is not there yet."""
+        """Create every schema and contract table that is not there yet, and every column that a table lacks.
+
+        A column that came into a contract later is NULL in the rows of before.
+        """
         for schema in schemas.SCHEMAS:
             self.cursor.execute(f"create schema if not exists {schema}")
+        sql = (
+            "select schema_name || '.' || table_name, list(column_name) from duckdb_columns() "
+            "where database_name = current_database() group by all"
+        )
+        there = {name: set(columns) for name, columns in self.cursor.execute(sql).fetchall()}
         for table in schemas.CONTRACTS:
-            self.cursor.execute(table.ddl)
+            if table.name not in there:
+                self.cursor.execute(table.ddl)
+                continue
+            for column, kind in table.columns.items():
+                if column not in there[table.name]:
+                    self.cursor.execute(f'alter table {table.name} add column "{column}" {kind}')
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

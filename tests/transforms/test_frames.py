@@ -187,17 +187,38 @@ def test_actions_are_read_and_unreadable_cells_named() -> None:
 
     assert found.schema == pl.Schema(ACTIONS_SCHEMA)
     assert found.rows() == [
-        ("AAA", date(2024, 3, 8), "split", 2.0, None),
-        ("AAA", date(2024, 3, 8), "dividend", 0.25, None),
+        ("AAA", date(2024, 3, 8), "split", 2.0, None, None),
+        ("AAA", date(2024, 3, 8), "dividend", 0.25, None, None),
         (
             "a b",
             None,
             None,
             None,
+            None,
             "symbol: 'a b' is no symbol; ex_date: 'never' is no time stamp between 1800 and 2200; "
-            "kind: 'spinoff' is neither split nor dividend; value: 'many' is no number",
+            "kind: 'spinoff' is none of dividend, split, symbol_change; value: 'many' is no number",
         ),
-        ("AAA", date(2024, 3, 8), None, -1.0, None),
+        ("AAA", date(2024, 3, 8), None, -1.0, None, None),
+    ]
+
+
+def test_symbol_changes_are_read_and_a_blank_new_symbol_is_none() -> None:
+    frame = pl.DataFrame(
+        [
+            ("OLD", "2024-03-08", "symbol_change", None, "NEW"),
+            ("OLD", "2024-03-08", "symbol_change", None, "../etc"),
+            ("OLD", "2024-03-08", "split", "2", ""),
+        ],
+        schema=["symbol", "ex_date", "kind", "value", "new_symbol"],
+        orient="row",
+    )
+
+    found = normalise_actions(frame, columns={}, exchange_timezone="America/New_York", where="actions.csv")
+
+    assert found.select("kind", "value", "new_symbol", "defect").rows() == [
+        ("symbol_change", None, "NEW", None),
+        ("symbol_change", None, "../etc", "new_symbol: '../etc' is no symbol"),
+        ("split", 2.0, None, None),
     ]
 
 

@@ -227,3 +227,20 @@ def test_corporate_actions_of_two_timeframes_are_one_history(room: Room) -> None
     assert give("1m", 2, actions(("A", 5, "split", 3.0), ("A", 5, "dividend", 2.0))) == 1
     sql = "select kind, value from raw.corporate_actions where source = 'acting' order by known_at, kind"
     assert room.warehouse.read(sql).rows() == [("dividend", 2.0), ("split", 2.0), ("split", 3.0)]
+
+
+def test_pages_and_tables_from_before_a_column_came_into_the_contract_have_it_as_null(tmp_path: Path) -> None:
+    old_page = actions(("A", 5, "split", 2.0)).drop("new_symbol")
+    with Warehouse(tmp_path / "warehouse.duckdb") as before:
+        before.execute("alter table raw.corporate_actions drop column new_symbol")
+    room = Room(tmp_path)
+    try:
+        page = room.landing.land(room.batch("old", 0), "corporate_actions", 0, old_page)
+        assert append_page(room.warehouse, room.landing, page, room.landing.read(page)) == 1
+        same = actions(("A", 5, "split", 2.0))
+        again = room.landing.land(room.batch("old", 1), "corporate_actions", 0, same)
+        assert append_page(room.warehouse, room.landing, again, same) == 0, "it says the same"
+        sql = "select symbol, value, new_symbol from raw.corporate_actions"
+        assert room.warehouse.read(sql).rows() == [("A", 2.0, None)]
+    finally:
+        room.warehouse.close()

@@ -165,9 +165,37 @@ def test_actions_are_read_in_either_format(name: str) -> None:
 
     assert page.frame.schema == pl.Schema(ACTIONS_SCHEMA)
     assert page.frame.rows() == [
-        ("AAA", date(2024, 3, 11), "split", 2.0, None),
-        (None, date(2024, 3, 11), None, 1.0, "kind: 'gift' is neither split nor dividend"),
+        ("AAA", date(2024, 3, 11), "split", 2.0, None, None),
+        (
+            None,
+            date(2024, 3, 11),
+            None,
+            1.0,
+            None,
+            "kind: 'gift' is none of dividend, split, symbol_change",
+        ),
     ]
+
+
+def test_a_symbol_that_is_asked_for_brings_what_its_instrument_was_called_before_and_after() -> None:
+    bars = "".join(
+        f"{name},2024-03-{8 + n:02},1,1,1,1,1\n" for n, name in enumerate(("AAA", "BBB", "CCC", "DDD"))
+    )
+    Path("actions.csv").write_text(
+        "symbol,ex_date,kind,value,new_symbol\n"
+        "AAA,2024-03-09,symbol_change,,BBB\nBBB,2024-03-10,symbol_change,,CCC\nDDD,2024-03-10,split,2,\n"
+    )
+    header = "symbol,bar_at,open,high,low,close,volume\n"
+
+    def got(kind: str, symbols: list[str]) -> list[str]:
+        config = csv("bars.csv", header + bars, actions_path="actions.csv", symbols=symbols)
+        return [row for page in pages(config, kind) for row in page.frame["symbol"]]
+
+    for asked in ("AAA", "BBB", "CCC"):
+        assert got("bars", [asked]) == ["AAA", "BBB", "CCC"]
+        assert got("corporate_actions", [asked]) == ["AAA", "BBB"]
+    assert got("bars", ["DDD"]) == ["DDD"]
+    assert got("corporate_actions", ["DDD"]) == ["DDD"]
 
 
 def test_no_actions_path_means_no_pages() -> None:

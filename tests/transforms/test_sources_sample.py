@@ -81,8 +81,8 @@ def test_actions_are_one_page_within_symbols_and_range() -> None:
 
     assert page.frame.schema == pl.Schema(ACTIONS_SCHEMA)
     assert page.frame.rows() == [
-        ("AAPL", date(2005, 2, 28), "split", 2.0, None),
-        ("AAPL", date(2012, 8, 9), "dividend", 2.65, None),
+        ("AAPL", date(2005, 2, 28), "split", 2.0, None, None),
+        ("AAPL", date(2012, 8, 9), "dividend", 2.65, None, None),
     ]
 
 

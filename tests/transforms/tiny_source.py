@@ -27,7 +27,7 @@ def bars(*rows: tuple[str | None, int | None, float | None]) -> pl.DataFrame:
 
 def actions(*rows: tuple[str, int, str, float]) -> pl.DataFrame:
     """Return corporate actions from (symbol, day of March 2024, kind, value)."""
-    content = [(symbol, date(2024, 3, day), kind, value, None) for symbol, day, kind, value in rows]
+    content = [(symbol, date(2024, 3, day), kind, value, None, None) for symbol, day, kind, value in rows]
     return pl.DataFrame(content, schema=ACTIONS_SCHEMA, orient="row")
 
 

@@ -14,7 +14,7 @@ from transforms.config import TIMEFRAMES, CsvSourceConfig, FileSourceConfig, Par
 from transforms.errors import ConfigError, DataGateError
 from transforms.sources.base import Coverage, Page
 from transforms.sources.readers import CsvReader, ParquetReader, Reader, reader_for, without_compression
-from transforms.sources.selection import in_range, of_symbols, require_known
+from transforms.sources.selection import in_range, of_symbols, require_known, with_renamed
 
 
 class FileSource:
@@ -73,7 +73,8 @@ class FileSource:
             names = frames.require_columns(
                 reader.header(path), frames.ACTION_COLUMNS, {}, where=str(path), symbol=None
             )
-            for rows in reader.pages(path, list(names.values())):
+            more = [name for name in frames.OPTIONAL_ACTION_COLUMNS if name in reader.header(path)]
+            for rows in reader.pages(path, [*names.values(), *more]):
                 yield path, rows
 
     def _bars(self, path: Path, rows: pl.DataFrame) -> pl.DataFrame:
@@ -86,13 +87,13 @@ class FileSource:
             where=str(path),
             symbol=self._symbol_of(path),
         )
-        return in_range(of_symbols(bars, self._config), "session_date", self._config)
+        return in_range(of_symbols(bars, self._asked), "session_date", self._config)
 
     def _actions(self, path: Path, rows: pl.DataFrame) -> pl.DataFrame:
         actions = frames.normalise_actions(
             rows, columns={}, exchange_timezone=self._exchange_timezone, where=str(path)
         )
-        return in_range(of_symbols(actions, self._config), "ex_date", self._config)
+        return in_range(of_symbols(actions, self._asked), "ex_date", self._config)
 
     @cached_property
     def _files(self) -> list[Path]:
@@ -102,6 +103,23 @@ class FileSource:
     def _action_files(self) -> list[Path]:
         path = self._config.actions_path
         return [] if path is None else _matching(path, "source.actions_path")
+
+    @cached_property
+    def _asked(self) -> set[str]:
+        """The symbols of ``source.symbols``, and those that their instruments traded as before and afterwards."""
+        asked = set(self._config.symbols)
+        if not asked:
+            return asked
+        changes = [
+            rows.filter(
+                pl.col("kind").cast(pl.String).str.strip_chars().str.to_lowercase() == "symbol_change"
+            )
+            .select(pl.col("symbol", "new_symbol").cast(pl.String))
+            .drop_nulls()
+            for _, rows in self._received_actions()
+            if "new_symbol" in rows.columns
+        ]
+        return with_renamed(asked, [change for page in changes for change in page.iter_rows()])
 
     @cached_property
     def _exchange_timezone(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 import polars as pl
@@ -29,8 +29,20 @@ def in_range(frame: pl.DataFrame, column: str, config: SourceConfig) -> pl.DataF
     return frame.filter(keep | pl.col(column).is_null())
 
 
-def of_symbols(frame: pl.DataFrame, config: SourceConfig) -> pl.DataFrame:
-    """Keep the rows of ``source.symbols`` (all if empty), and those with a defect: they may be of them."""
-    if not config.symbols:
+def of_symbols(frame: pl.DataFrame, symbols: Collection[str]) -> pl.DataFrame:
+    """Keep the rows of ``symbols`` (all if empty), and those with a defect: they may be of them."""
+    if not symbols:
         return frame
-    return frame.filter(pl.col("symbol").is_in(config.symbols) | pl.col("defect").is_not_null())
+    return frame.filter(pl.col("symbol").is_in(list(symbols)) | pl.col("defect").is_not_null())
+
+
+def with_renamed(symbols: Collection[str], changes: Collection[tuple[str, str]]) -> set[str]:
+    """Return ``symbols`` and every symbol that (old, new) ``changes`` join to one of them, however far."""
+    joined = set(symbols)
+    size = 0
+    while size < len(joined):
+        size = len(joined)
+        for pair in changes:
+            if joined.intersection(pair):
+                joined.update(pair)
+    return joined

@@ -122,7 +122,7 @@ class SyntheticSource:
     def _actions(self) -> pl.DataFrame:
         days = self._table["session_date"].to_list()
         rows = [
-            (name, days[action.bar], action.kind, action.value, None)
+            (name, days[action.bar], action.kind, action.value, None, None)
             for position, name in enumerate(self._names)
             if self._wants(name)
             for action in self._symbol(position).actions
