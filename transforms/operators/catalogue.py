@@ -24,6 +24,7 @@ Rows = npt.NDArray[np.int64]
 _MODULES = (
     "elementwise",
     "rolling",
+    "running",
 )
 
 

@@ -1,7 +1,9 @@
 """Operators over the last n bars. All are NULL until n values are there and wherever one of the n is NULL.
 
-Sums run over one window at a time and start at its newest bar's side: a value depends on its window alone, whatever
-came before it (a large value leaves no trace in windows without it), and equals itself in a shorter or longer history.
+A value depends on its window alone: every window is added up by itself, from its newest value to its oldest, in
+exactly this order on every processor. A large value leaves no trace in windows without it, and a value is the same,
+bit for bit, in a shorter or longer history. To be quick all the same, the loops take a block of bars at once and
+step through the window outside: the processor adds the windows of several bars side by side.
 """
 
 from __future__ import annotations
@@ -9,22 +11,339 @@ from __future__ import annotations
 import numpy as np
 
 from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
-from transforms.operators.compiled import compiled_sum
+from transforms.operators.compiled import compiled
+
+# The lowest values of windows, and how many bars ago they were.
+_Place = tuple[Array, Array]
+
+# Bars per block: what a few arrays of them take stays in the processor's first cache.
+_BLOCK = 512
 
 
-@compiled_sum
+@compiled
+def _add(out: Array, x: Array) -> None:
+    for j in range(len(out)):
+        out[j] += x[j]
+
+
+@compiled
+def _add_differences(out: Array, x: Array, origin: Array) -> None:
+    for j in range(len(out)):
+        out[j] += x[j] - origin[j]
+
+
+@compiled
+def _add_distances(out: Array, x: Array, origin: Array) -> None:
+    for j in range(len(out)):
+        out[j] += abs(x[j] - origin[j])
+
+
+@compiled
+def _add_squares(out: Array, x: Array, origin: Array) -> None:
+    for j in range(len(out)):
+        distance = x[j] - origin[j]
+        out[j] += distance * distance
+
+
+@compiled
+def _add_cubes(out: Array, x: Array, origin: Array) -> None:
+    for j in range(len(out)):
+        distance = x[j] - origin[j]
+        out[j] += distance * distance * distance
+
+
+@compiled
+def _mean_block(out: Array, x: Array, b: int, n: int) -> None:
+    """Means of the bars from b on, as many as fit. Taken from the newest value: exactly x where nothing moved."""
+    out[:] = 0.0
+    e = b + len(out)
+    newest = x[b:e]
+    for i in range(1, n):
+        _add_differences(out, x[b - i : e - i], newest)
+    for j in range(len(out)):
+        out[j] = newest[j] + out[j] / n
+
+
+@compiled
+def _square_block(out: Array, x: Array, mean: Array, b: int, n: int) -> None:
+    """Sums of squared distances from the mean; exactly 0 where nothing moved."""
+    e = b + len(out)
+    out[:] = 0.0
+    for i in range(n):
+        _add_squares(out, x[b - i : e - i], mean)
+
+
+@compiled
+def _sum(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+    out = np.full(len(x), np.nan)
+    for s in range(len(wanted)):
+        end = starts[s + 1]
+        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
+            e = min(b + _BLOCK, end)
+            out[b:e] = 0.0
+            for i in range(n):
+                _add(out[b:e], x[b - i : e - i])
+    return out
+
+
+@operator(series=("x",), parameters=(periods(),))
+def rolling_sum(segments: Segments, x: Array, n: int) -> Array:
+    """Sum of the last n values."""
+    return _sum(segments.starts, segments.wanted, x, n)
+
+
+@compiled
 def _mean(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
     out = np.full(len(x), np.nan)
     for s in range(len(wanted)):
-        for t in range(max(wanted[s], starts[s] + n - 1), starts[s + 1]):
-            total = 0.0
-            for i in range(t - n + 1, t + 1):
-                total += x[i]
-            out[t] = total / n
+        end = starts[s + 1]
+        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
+            e = min(b + _BLOCK, end)
+            _mean_block(out[b:e], x, b, n)
     return out
 
 
 @operator(series=("x",), parameters=(periods(),))
 def rolling_mean(segments: Segments, x: Array, n: int) -> Array:
-    """Mean of the last n values."""
+    """Mean of the last n values; exactly x where nothing moved."""
     return _mean(segments.starts, segments.wanted, x, n)
+
+
+@compiled
+def _mean_deviation(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+    out = np.full(len(x), np.nan)
+    buffer = np.empty(_BLOCK)
+    for s in range(len(wanted)):
+        end = starts[s + 1]
+        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
+            e = min(b + _BLOCK, end)
+            mean = buffer[: e - b]
+            _mean_block(mean, x, b, n)
+            out[b:e] = 0.0
+            for i in range(n):
+                _add_distances(out[b:e], x[b - i : e - i], mean)
+            for t in range(b, e):
+                out[t] /= n
+    return out
+
+
+@operator(series=("x",), parameters=(periods(),))
+def rolling_mean_deviation(segments: Segments, x: Array, n: int) -> Array:
+    """Mean absolute distance of the last n values from their mean; exactly 0 where nothing moved."""
+    return _mean_deviation(segments.starts, segments.wanted, x, n)
+
+
+@compiled
+def _variance(starts: Rows, wanted: Rows, x: Array, n: int, divisor: int) -> Array:
+    out = np.full(len(x), np.nan)
+    buffer = np.empty(_BLOCK)
+    for s in range(len(wanted)):
+        end = starts[s + 1]
+        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
+            e = min(b + _BLOCK, end)
+            mean = buffer[: e - b]
+            _mean_block(mean, x, b, n)
+            _square_block(out[b:e], x, mean, b, n)
+            for t in range(b, e):
+                out[t] /= divisor
+    return out
+
+
+@operator(series=("x",), parameters=(periods(low=2),))
+def rolling_variance(segments: Segments, x: Array, n: int) -> Array:
+    """Sample variance (divisor n - 1) of the last n values; exactly 0 where nothing moved."""
+    return _variance(segments.starts, segments.wanted, x, n, n - 1)
+
+
+@operator(series=("x",), parameters=(periods(low=2),))
+def rolling_std(segments: Segments, x: Array, n: int) -> Array:
+    """Sample standard deviation (divisor n - 1) of the last n values; exactly 0 where nothing moved."""
+    out = _variance(segments.starts, segments.wanted, x, n, n - 1)
+    np.sqrt(out, out=out)
+    return out
+
+
+@operator(series=("x",), parameters=(periods(),))
+def rolling_std_population(segments: Segments, x: Array, n: int) -> Array:
+    """Population standard deviation (divisor n) of the last n values; exactly 0 where nothing moved."""
+    out = _variance(segments.starts, segments.wanted, x, n, n)
+    np.sqrt(out, out=out)
+    return out
+
+
+@compiled
+def _zscore(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+    out = np.full(len(x), np.nan)
+    buffer = np.empty(_BLOCK)
+    for s in range(len(wanted)):
+        end = starts[s + 1]
+        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
+            e = min(b + _BLOCK, end)
+            mean = buffer[: e - b]
+            _mean_block(mean, x, b, n)
+            _square_block(out[b:e], x, mean, b, n)
+            for t in range(b, e):
+                squares = out[t]
+                # Squares of tiny distances may vanish where the distances have not.
+                out[t] = (x[t] - mean[t - b]) / np.sqrt(squares / (n - 1)) if squares > 0 else np.nan
+    return out
+
+
+@operator(series=("x",), parameters=(periods(low=2),))
+def rolling_zscore(segments: Segments, x: Array, n: int) -> Array:
+    """x less the mean of the last n values, in their sample standard deviations; NULL where nothing moved."""
+    return _zscore(segments.starts, segments.wanted, x, n)
+
+
+@compiled
+def _skew(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+    out = np.full(len(x), np.nan)
+    means = np.empty(_BLOCK)
+    sums = np.empty(_BLOCK)
+    adjustment = n * np.sqrt(n - 1.0) / (n - 2.0)
+    for s in range(len(wanted)):
+        end = starts[s + 1]
+        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
+            e = min(b + _BLOCK, end)
+            mean, squares = means[: e - b], sums[: e - b]
+            _mean_block(mean, x, b, n)
+            _square_block(squares, x, mean, b, n)
+            out[b:e] = 0.0
+            for i in range(n):
+                _add_cubes(out[b:e], x[b - i : e - i], mean)
+            for t in range(b, e):
+                scale = squares[t - b] ** 1.5
+                out[t] = adjustment * out[t] / scale if scale > 0 else np.nan
+    return out
+
+
+@operator(series=("x",), parameters=(periods(low=3),))
+def rolling_skew(segments: Segments, x: Array, n: int) -> Array:
+    """Adjusted Fisher-Pearson skewness of the last n values (as pandas); NULL where nothing moved."""
+    return _skew(segments.starts, segments.wanted, x, n)
+
+
+@compiled
+def _lower(out: Array, a: Array, b: Array) -> None:
+    for j in range(len(out)):
+        # Written so that a NaN on either side stays.
+        out[j] = a[j] if a[j] < b[j] or a[j] != a[j] else b[j]
+
+
+@compiled
+def _minimum(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+    """Minima of windows of 1, 2, 4 … bars, each from two of the size before; overlaps do no harm to a minimum."""
+    out = np.full(len(x), np.nan)
+    longest = 0
+    for s in range(len(wanted)):
+        longest = max(longest, starts[s + 1] - starts[s])
+    these, next_ = np.empty(longest), np.empty(longest)
+    for s in range(len(wanted)):
+        end = starts[s + 1]
+        first = max(wanted[s], starts[s] + n - 1)
+        if first >= end:
+            continue
+        # Entry j of these is the minimum of the bars from j - size + 1 to j, counted from the oldest bar needed.
+        start = first - n + 1
+        count = end - start
+        these[:count] = x[start:end]
+        size = 1
+        while 2 * size <= n:
+            _lower(next_[2 * size - 1 : count], these[size - 1 : count - size], these[2 * size - 1 : count])
+            these, next_ = next_, these
+            size *= 2
+        _lower(out[first:end], these[size - 1 : count - n + size], these[n - 1 : count])
+    return out
+
+
+@operator(series=("x",), parameters=(periods(),))
+def rolling_min(segments: Segments, x: Array, n: int) -> Array:
+    """Lowest of the last n values."""
+    return _minimum(segments.starts, segments.wanted, x, n)
+
+
+@operator(series=("x",), parameters=(periods(),))
+def rolling_max(segments: Segments, x: Array, n: int) -> Array:
+    """Highest of the last n values."""
+    out = _minimum(segments.starts, segments.wanted, -x, n)
+    np.negative(out, out=out)
+    return out
+
+
+@compiled
+def _place(out: _Place, old: _Place, new: _Place, size: int, first_wins: bool) -> None:
+    """Minimum of two windows and how many bars ago it was; the older window ends ``size`` bars before."""
+    for j in range(len(out[0])):
+        a, b = old[0][j], new[0][j]
+        take_old = a < b or a != a or (first_wins and a == b)
+        out[0][j] = a if take_old else b
+        out[1][j] = old[1][j] + size if take_old else new[1][j]
+
+
+@compiled
+def _bars_since_minimum(starts: Rows, wanted: Rows, x: Array, n: int, first_wins: bool) -> Array:
+    """As ``_minimum``, with the place carried along."""
+    out = np.full(len(x), np.nan)
+    longest = 0
+    for s in range(len(wanted)):
+        longest = max(longest, starts[s + 1] - starts[s])
+    these, next_ = np.empty(longest), np.empty(longest)
+    these_at, next_at = np.empty(longest), np.empty(longest)
+    for s in range(len(wanted)):
+        end = starts[s + 1]
+        first = max(wanted[s], starts[s] + n - 1)
+        if first >= end:
+            continue
+        start = first - n + 1
+        count = end - start
+        these[:count] = x[start:end]
+        these_at[:count] = 0.0
+        size = 1
+        while 2 * size <= n:
+            old, new = slice(size - 1, count - size), slice(2 * size - 1, count)
+            _place(
+                (next_[new], next_at[new]),
+                (these[old], these_at[old]),
+                (these[new], these_at[new]),
+                size,
+                first_wins,
+            )
+            these, next_ = next_, these
+            these_at, next_at = next_at, these_at
+            size *= 2
+        old, new = slice(size - 1, count - n + size), slice(n - 1, count)
+        _place(
+            (next_[new], out[first:end]),
+            (these[old], these_at[old]),
+            (these[new], these_at[new]),
+            n - size,
+            first_wins,
+        )
+        for t in range(first, end):
+            if next_[t - start] != next_[t - start]:
+                out[t] = np.nan
+    return out
+
+
+@operator(series=("x",), parameters=(periods(),))
+def bars_since_min(segments: Segments, x: Array, n: int) -> Array:
+    """How many bars ago the lowest of the last n values was, 0 to n - 1; of equals the newest counts."""
+    return _bars_since_minimum(segments.starts, segments.wanted, x, n, False)
+
+
+@operator(series=("x",), parameters=(periods(),))
+def bars_since_max(segments: Segments, x: Array, n: int) -> Array:
+    """How many bars ago the highest of the last n values was, 0 to n - 1; of equals the newest counts."""
+    return _bars_since_minimum(segments.starts, segments.wanted, -x, n, False)
+
+
+@operator(series=("x",), parameters=(periods(),))
+def bars_since_first_min(segments: Segments, x: Array, n: int) -> Array:
+    """As bars_since_min; of equals the oldest counts, as in numpy's and pandas' argmin."""
+    return _bars_since_minimum(segments.starts, segments.wanted, x, n, True)
+
+
+@operator(series=("x",), parameters=(periods(),))
+def bars_since_first_max(segments: Segments, x: Array, n: int) -> Array:
+    """As bars_since_max; of equals the oldest counts, as in numpy's and pandas' argmax."""
+    return _bars_since_minimum(segments.starts, segments.wanted, -x, n, True)
