@@ -23,8 +23,10 @@ Rows = npt.NDArray[np.int64]
 # Every module that registers operators.
 _MODULES = (
     "elementwise",
+    "paths",
     "rolling",
     "running",
+    "sessions",
 )
 
 
