@@ -201,16 +201,39 @@ class SyntheticSourceConfig(SourceConfig):
 
 @dataclass
 class UniverseConfig:
-    """Which instruments a strategy may hold.
+    """Which instruments a strategy may hold; ``docs/universe.md`` says how a dynamic universe is decided.
 
     Attributes:
-        symbols: The members; empty means every symbol of the source but the benchmark.
+        symbols: The members, or the candidates of a dynamic universe; empty means every symbol of the source but
+            the benchmark.
         benchmark: The symbol results are measured against; never traded. None: no comparison.
+        selection: ``static`` (the same members from each one's first bar on) or ``dynamic`` (the most traded,
+            chosen anew at every rebalance from the bars before it). What follows is for dynamic universes.
+        rebalance: ``monthly`` or ``quarterly``: on the first session of a month or quarter.
+        enter_rank: A candidate enters at this rank by dollar volume or better.
+        exit_rank: A member leaves below this rank, so that two of nearly the same rank do not change places
+            at every rebalance.
+        lookback_months: Whole calendar months before the rebalance that dollar volume is averaged over.
+        min_dollar_volume: Least average of close times volume per session, USD.
+        min_price: Least price at the last session before the rebalance, USD per share as traded.
+        min_history: Least number of bars before the rebalance.
+        max_absence: A candidate whose last bar is further back than this many sessions no longer trades.
+        retention_months: A member stays this long at least, unless it no longer trades.
     """
 
     name: str = "???"
     symbols: list[str] = field(default_factory=list)
     benchmark: str | None = None
+    selection: str = "static"
+    rebalance: str = "monthly"
+    enter_rank: int = 100
+    exit_rank: int = 120
+    lookback_months: int = 3
+    min_dollar_volume: float = 0.0
+    min_price: float = 0.0
+    min_history: int = 252
+    max_absence: int = 5
+    retention_months: int = 3
 
     def __post_init__(self) -> None:
         require_symbols(self.symbols, "universe.symbols")
@@ -221,6 +244,31 @@ class UniverseConfig:
             "universe.benchmark",
             "no member of universe.symbols",
             self.benchmark,
+        )
+        require_choice(self.selection, ("static", "dynamic"), "universe.selection")
+        require_choice(self.rebalance, ("monthly", "quarterly"), "universe.rebalance")
+        require(1 <= self.enter_rank <= 100_000, "universe.enter_rank", "in 1..100000", self.enter_rank)
+        require(
+            self.enter_rank <= self.exit_rank <= 100_000,
+            "universe.exit_rank",
+            f"in enter_rank..100000 (enter_rank is {self.enter_rank})",
+            self.exit_rank,
+        )
+        require(1 <= self.lookback_months <= 60, "universe.lookback_months", "in 1..60", self.lookback_months)
+        require(
+            0 <= self.min_dollar_volume < 1e15,
+            "universe.min_dollar_volume",
+            "in [0, 1e15)",
+            self.min_dollar_volume,
+        )
+        require(0 <= self.min_price < 1e9, "universe.min_price", "in [0, 1e9)", self.min_price)
+        require(1 <= self.min_history <= 1_000_000, "universe.min_history", "in 1..1000000", self.min_history)
+        require(1 <= self.max_absence <= 250, "universe.max_absence", "in 1..250", self.max_absence)
+        require(
+            0 <= self.retention_months <= 120,
+            "universe.retention_months",
+            "in 0..120",
+            self.retention_months,
         )
 
 
