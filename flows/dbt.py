@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from execution.config import StrategyConfig
 from flows.dbt_state import BuildState, drop_orphans, read_manifest, target_path
@@ -41,6 +41,8 @@ PROJECT_DIR = PROJECT / "models_sql"
 
 # dbt keeps flags, adapters and its event log in module globals: two invocations at once break each other.
 _LOCK = threading.Lock()
+
+BuildMode = Literal["full", "changed", "appended"]
 
 # A wrong column fails many tests; the first few say why.
 _NAMED_FAILURES = 3
@@ -135,14 +137,15 @@ class BuildResult:
         tests: How many data tests ran; all passed.
         seconds: Wall time of the whole invocation.
         timings: Model → seconds.
-        is_partial: Whether only what had changed was selected.
+        mode: ``full``; ``changed`` (only models whose SQL or vars have changed, and what depends on them); or
+            ``appended`` (only rows from the first changed bar on).
     """
 
     models: tuple[str, ...]
     tests: int
     seconds: float
     timings: dict[str, float]
-    is_partial: bool
+    mode: BuildMode
 
 
 def build(
@@ -162,29 +165,40 @@ def build(
         build_vars: The config's values.
         engine: Must be the one the warehouse was opened with.
         select: dbt's node selection; None for everything.
-        changed_only: Run only models whose SQL, macros or config differ from the last complete build, and what
-            depends on them. The caller vouches that raw data is the same. Falls back to everything where that
-            build had other vars, was broken off, or left a relation that is no longer there.
+        changed_only: Run only models whose SQL, macros, config or vars differ from the last complete build, and
+            what depends on them. The caller vouches that raw data is the same. Falls back to everything where
+            that build was broken off, had other operators, or left a relation that is no longer there.
+
+    Where the data has changed but code and vars have not, tables materialised as ``refreshed`` replace only what
+    can differ.
 
     Raises:
         QuantmillError: A model or test failed; names it, its message and its compiled SQL.
     """
     started = time.perf_counter()
-    state = BuildState(home, build_vars.as_json())
+    state = BuildState(home, PROJECT_DIR, build_vars.as_dict())
     with _LOCK:
-        is_partial = changed_only and select is None and state.is_usable(warehouse)
         args = ["build", "--exclude-resource-type", "unit_test"]
-        if is_partial:
-            args += ["--select", "state:modified+", "--state", str(state.copy_for_comparison())]
-        elif select is not None:
+        mode: BuildMode = "full"
+        if select is not None:
             # Cautious: a test that also reads models outside the selection says nothing about it.
             args += ["--select", select, "--indirect-selection", "cautious"]
-        # From here until all is well the marts may be of two minds, which a later partial build must not trust.
+        elif state.is_usable(warehouse):
+            if changed_only:
+                mode = "changed"
+                affected = [f"{model}+" for model in state.models_of_changed_vars()]
+                args += ["--select", "state:modified+", *affected]
+                args += ["--state", str(state.copy_for_comparison())]
+            elif state.has_same_code_and_vars():
+                mode = "appended"
+        if mode != "appended":
+            args.append("--full-refresh")
+        # From here until all is well the marts may be of two minds, which a later build must not trust.
         state.forget()
         results = _invoke(args, home, warehouse.path, build_vars.as_json(), engine or EngineConfig())
         _raise_for_failures(results, home, warehouse)
         if select is None:
-            state.remember()
+            state.remember(warehouse)
             drop_orphans(home, warehouse)
     ran = [
         result
@@ -196,7 +210,7 @@ def build(
         tests=sum(result.node.resource_type == "test" for result in results),
         seconds=time.perf_counter() - started,
         timings={result.node.name: result.execution_time for result in ran},
-        is_partial=is_partial,
+        mode=mode,
     )
 
 
@@ -328,13 +342,19 @@ def _raise_for_failures(results: list[Any], home: Home, warehouse: Warehouse) ->
 
 def _describe(result: Any, warehouse: Warehouse) -> str:
     node = result.node
-    text = f"{node.resource_type} {node.name} failed: {_one_line(result.message)}"
+    message = _one_line(_cause(str(result.message)))
+    text = f"{node.resource_type} {node.name} failed: {message}"
     if str(result.status) == "fail" and node.resource_type == "test":
         sample = warehouse.read(f"select * from ({node.compiled_code}) limit 3")
         text += ", for example " + ", ".join(str(row) for row in sample.to_dicts())
     if node.compiled_path:
         text += f" (SQL: {PROJECT_DIR / node.compiled_path})"
     return text
+
+
+def _cause(message: str) -> str:
+    """Return what went wrong without the traceback that dbt puts before errors raised in Python."""
+    return message.strip().splitlines()[-1] if "Traceback (most recent call last)" in message else message
 
 
 def _one_line(message: object) -> str:

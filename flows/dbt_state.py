@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from transforms.paths import Home
+from transforms.schemas import BUILT_PAGES, BUILT_QUARANTINE
+from transforms.versions import code_version, digest, file_digest
 from transforms.warehouse import Warehouse
 
 BUILT_SCHEMAS = ("staging", "intermediate", "marts")
+
+_VAR = re.compile(r"\b(?:var|var_[a-z_]+|parameter_[a-z_]+)\(\s*'([a-z_.]+)'")
+_CONFIG = re.compile(r"\{\{\s*config\(.*?\)\s*\}\}", re.DOTALL)
 
 
 def read_manifest(home: Home) -> dict[str, Any]:
@@ -26,29 +32,46 @@ def target_path(home: Home) -> Path:
 
 
 class BuildState:
-    """What is remembered of the last complete build, so that a partial one knows what has changed since."""
+    """What is remembered of the last complete build, so that the next one knows what has changed since.
 
-    def __init__(self, home: Home, build_vars: str) -> None:
+    Its manifest, its vars and code stand in files; which raw rows it took in, in the warehouse.
+    """
+
+    def __init__(self, home: Home, project: Path, build_vars: dict[str, Any]) -> None:
         self._home = home
         self._directory = home.dbt / "state"
-        self._fingerprint = hashlib.sha256(build_vars.encode()).hexdigest()
+        self._vars = build_vars
+        self._project = _digest_of(project)
+        self._operators = code_version("transforms/operators")
 
     @property
     def _manifest(self) -> Path:
         return self._directory / "manifest.json"
 
     @property
-    def _vars(self) -> Path:
-        return self._directory / "vars.sha256"
+    def _note(self) -> Path:
+        return self._directory / "build.json"
 
     def is_usable(self, warehouse: Warehouse) -> bool:
-        """Whether the last build was complete, had the same vars, and all its relations are still there."""
-        if not (self._manifest.is_file() and self._vars.is_file()):
+        """Whether the last build was complete, by the same operators, and all its relations are still there."""
+        if not (self._manifest.is_file() and self._note.is_file()):
             return False
-        if self._vars.read_text() != self._fingerprint:
+        if self._last()["operators"] != self._operators:
             return False
         expected = _relations(json.loads(self._manifest.read_text()))
         return expected <= _present(warehouse)
+
+    def has_same_code_and_vars(self) -> bool:
+        """Whether nothing but data can have changed since the last build."""
+        last = self._last()
+        return bool(last["vars"] == self._vars and last["project"] == self._project)
+
+    def models_of_changed_vars(self) -> list[str]:
+        """Return the models whose SQL reads a var that is another one than in the last build."""
+        before, now = _flat(self._last()["vars"]), _flat(self._vars)
+        changed = {name for name in before.keys() | now.keys() if before.get(name, ...) != now.get(name, ...)}
+        manifest = json.loads(self._manifest.read_text())
+        return sorted(name for name, read in vars_read(manifest).items() if _meet(read, changed))
 
     def copy_for_comparison(self) -> Path:
         """Set the manifest aside for dbt to compare with, and return the directory."""
@@ -58,14 +81,83 @@ class BuildState:
         return aside
 
     def forget(self) -> None:
-        """Let the next partial build run everything."""
-        self._vars.unlink(missing_ok=True)
+        """Let the next build run everything."""
+        self._note.unlink(missing_ok=True)
 
-    def remember(self) -> None:
-        """Keep the manifest of the build that has just gone well; the fingerprint, last, makes it count."""
+    def remember(self, warehouse: Warehouse) -> None:
+        """Keep what the build that has just gone well was made of; the note, last, makes it count."""
         self._directory.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(target_path(self._home) / "manifest.json", self._manifest)
-        self._vars.write_text(self._fingerprint)
+        with warehouse.transaction():
+            for table in (BUILT_PAGES, BUILT_QUARANTINE):
+                warehouse.execute(f"delete from {table.name}")
+            for kind in ("bars", "corporate_actions"):
+                warehouse.execute(
+                    f"insert into {BUILT_PAGES.name} select distinct ?, batch_id, page from raw.{kind}",
+                    [kind],
+                )
+                warehouse.execute(
+                    f"insert into {BUILT_QUARANTINE.name} select distinct ?, batch_id, page, page_row "
+                    f"from quarantine.{kind}",
+                    [kind],
+                )
+        note = {"vars": self._vars, "project": self._project, "operators": self._operators}
+        self._note.write_text(json.dumps(note))
+
+    def _last(self) -> dict[str, Any]:
+        note: dict[str, Any] = json.loads(self._note.read_text())
+        return note
+
+
+def vars_read(manifest: dict[str, Any]) -> dict[str, set[str]]:
+    """Return model → names of the vars that its SQL reads, itself or through macros.
+
+    Names stand in full in the text (``'labels.horizon'``, or ``'labels'`` for the whole group). What a model's
+    config block reads decides whether there is such a model, not what it says.
+    """
+    macros = manifest["macros"]
+
+    @functools.cache
+    def of_macro(name: str) -> frozenset[str]:
+        macro = macros[name]
+        found = set(_VAR.findall(macro["macro_sql"]))
+        for used in macro["depends_on"]["macros"]:
+            if used in macros and used != name:
+                found |= of_macro(used)
+        return frozenset(found)
+
+    models: dict[str, set[str]] = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "model":
+            continue
+        read = set(_VAR.findall(_CONFIG.sub("", node["raw_code"])))
+        for name in node["depends_on"]["macros"]:
+            if name.startswith("macro.quantmill."):
+                read |= of_macro(name)
+        models[node["name"]] = read
+    return models
+
+
+def _meet(read: set[str], changed: set[str]) -> bool:
+    """Whether one of ``changed`` (names of keys) is read, by itself or with its whole group."""
+    return any(name in read or name.split(".")[0] in read for name in changed)
+
+
+def _flat(vars_: dict[str, Any]) -> dict[str, Any]:
+    """Return name → value, keys of groups as ``group.key``."""
+    flat: dict[str, Any] = {}
+    for name, value in vars_.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _digest_of(project: Path) -> str:
+    """Return a digest of all files of a dbt project."""
+    files = sorted(path for path in project.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return digest({str(path.relative_to(project)): file_digest(path) for path in files})
 
 
 def _relations(manifest: dict[str, Any]) -> set[str]:

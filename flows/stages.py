@@ -156,12 +156,13 @@ def _build(run: Run, _fingerprint: str) -> dict[str, Any]:
 
     basis = _build_basis(run)
     last = run.ledger.latest("build")
-    # The same rows under the same vars: only changed SQL, and what depends on it, needs building.
-    only_code = last is not None and last.output["basis"] == basis
+    # The same rows: only what changed SQL or vars concern needs building.
+    only_code = last is not None and last.output["basis"] | {"vars": None} == basis | {"vars": None}
     result = build(run.home, run.warehouse, build_vars(run), engine=run.config.engine, changed_only=only_code)
     marts = ("bars", "features", "signals", "training_set")
     return {
         "basis": basis,
+        "mode": result.mode,
         "models": len(result.models),
         "tests": result.tests,
         "digests": {mart: run.warehouse.content_digest(f"marts.{mart}") for mart in marts},
@@ -170,10 +171,10 @@ def _build(run: Run, _fingerprint: str) -> dict[str, Any]:
 
 BUILD = Stage(
     "build",
-    code=("models_sql", "flows/dbt.py"),
+    code=("models_sql", "transforms/operators", "flows/dbt.py"),
     inputs=_build_basis,
     carry_out=_build,
-    detail=lambda out: f"{out['models']} models, {out['tests']} tests",
+    detail=lambda out: f"{out['mode']}: {out['models']} models, {out['tests']} tests",
     shared=True,
 )
 

@@ -341,6 +341,29 @@ STAGES = Table(
     },
 )
 
+BUILT_PAGES = Table(
+    "ops.built_pages",
+    "One row per landed page that the last complete build took in: what is not here has changed since.",
+    ("kind", "batch_id", "page"),
+    {
+        "kind": "VARCHAR",  # bars | corporate_actions
+        "batch_id": "VARCHAR",
+        "page": "INTEGER",
+    },
+)
+
+BUILT_QUARANTINE = Table(
+    "ops.built_quarantine",
+    "One row per quarantined raw row that the last complete build left out.",
+    ("kind", "batch_id", "page", "page_row"),
+    {
+        "kind": "VARCHAR",  # bars | corporate_actions
+        "batch_id": "VARCHAR",
+        "page": "INTEGER",
+        "page_row": "INTEGER",
+    },
+)
+
 CHECKPOINTS = Table(
     "ops.checkpoints",
     "One row per source, kind, timeframe, symbol and batch: how far an ingest has come.",
@@ -431,6 +454,8 @@ CONTRACTS: tuple[Table, ...] = (
     STAGES,
     CHECKPOINTS,
     LANDED_PAGES,
+    BUILT_PAGES,
+    BUILT_QUARANTINE,
     GATE_RESULTS,
     ALERTS,
 )

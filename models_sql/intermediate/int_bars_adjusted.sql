@@ -1,5 +1,6 @@
--- A table: the view's sorts would run again for each of the four models and all the tests that read it.
-{{ config(materialized='table') }}
+-- A table: the view's sorts would run again for every model and test that reads it.
+-- depends_on: {{ ref('int_changed_symbols') }}
+{{ config(materialized='refreshed') }}
 
 with
 

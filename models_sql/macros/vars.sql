@@ -121,12 +121,24 @@
     cast({{ literal(value) }} as varchar[])
 {%- endmacro %}
 
-{# A condition that keeps what the source config asked for: its dataset, symbols and sessions. #}
+{#
+    A condition that keeps what the source config asked for: its dataset, symbols and sessions. An instrument is
+    asked for by any symbol that it trades or traded as.
+
+    symbol: The column of what the instrument is called now; none keeps those of all symbols.
+    session: The column of the session's date; none keeps those of all sessions.
+#}
 {% macro asked_for(symbol, session) -%}
     source.source = {{ var_name('source') }}
         and source.dataset = {{ var_name('dataset') }}
-        {%- if var_value('source_symbols') %}
-        and list_contains({{ var_symbols('source_symbols') }}, {{ symbol }})
+        {%- if symbol and var_value('source_symbols') %}
+        and (
+            list_contains({{ var_symbols('source_symbols') }}, {{ symbol }})
+            or {{ symbol }} in (
+                select asked.symbol from {{ ref('stg_raw__ticker_spans') }} as asked
+                where list_contains({{ var_symbols('source_symbols') }}, asked.ticker)
+            )
+        )
         {%- endif %}
         {%- if session and var_value('start') is not none %}
         and {{ session }} >= {{ var_date('start') }}
@@ -134,6 +146,20 @@
         {%- if session and var_value('end') is not none %}
         and {{ session }} <= {{ var_date('end') }}
         {%- endif %}
+{%- endmacro %}
+
+{# A list of some of the allowed strings, each once, as a Jinja list. #}
+{% macro var_choices(name, allowed) -%}
+    {%- set value = var_value(name) -%}
+    {%- if value is string or value is mapping or value is not sequence or not value -%}
+        {{ refuse_var(name, "a list of " ~ allowed | join(", "), value) }}
+    {%- endif -%}
+    {%- for item in value -%}
+        {%- if item not in allowed or value.count(item) > 1 -%}
+            {{ refuse_var(name, "some of " ~ allowed | join(", ") ~ ", each once", value) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do return(value) -%}
 {%- endmacro %}
 
 {# An ISO date as a date literal. #}

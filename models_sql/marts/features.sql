@@ -1,64 +1,54 @@
+{#- A set is a model intermediate/features/int_features_<set>.sql. Where two sets have a column of one name, it is one
+    formula, and the first set named gives it. #}
+{%- set sets = var_choices(
+    'features.sets', ['core', 'alpha158', 'timeseries', 'intraday', 'cross_section', 'multi_timeframe']
+) -%}
+{%- set taken = ['symbol', 'bar_at', 'session_date'] -%}
 with
 
-rolling_indicators as (
+members as (
 
-    select * from {{ ref('int_rolling_indicators') }}
+    -- An open end as a date: with "is null or" the join would compare every bar with every symbol.
+    select
+        symbol,
+        valid_from,
+        coalesce(valid_to, cast('infinity' as date)) as ends_before
+    from {{ ref('universe') }}
+    where is_member
 
 ),
 
-smoothed_indicators as (
+{% for set in sets %}
+{{ set }} as (
 
-    select * from {{ ref('int_smoothed_indicators') }}
+    select * from {{ ref('int_features_' ~ set) }}
 
 ),
-
+{% endfor %}
 final as (
 
     select
-        rolling.symbol,
-        rolling.bar_at,
-        rolling.session_date,
-        rolling.return_1,
-        rolling.return_5,
-        rolling.return_10,
-        rolling.return_20,
-        rolling.return_60,
-        rolling.log_return_1,
-        rolling.momentum_12_1,
-        rolling.gap,
-        rolling.intraday_range,
-        rolling.sma_distance_10,
-        rolling.sma_distance_20,
-        rolling.sma_distance_50,
-        rolling.sma_distance_200,
-        rolling.volatility_10,
-        rolling.volatility_20,
-        rolling.volatility_60,
-        rolling.parkinson_20,
-        rolling.garman_klass_20,
-        smoothed.atr_14 / rolling.adj_close * 100 as natr_14,
-        smoothed.rsi_14,
-        smoothed.macd_hist_12_26_9 / rolling.adj_close as macd_hist_12_26_9_over_close,
-        rolling.bbands_percent_b_20_2,
-        rolling.bbands_width_20_2,
-        rolling.stoch_k_14_3,
-        rolling.stoch_d_14_3,
-        rolling.willr_14,
-        rolling.cci_20,
-        rolling.mfi_14,
-        rolling.donchian_position_20,
-        rolling.high_252_distance,
-        rolling.drawdown_252,
-        rolling.volume_zscore_20,
-        rolling.amihud_20,
-        rolling.beta_60,
-        rolling.relative_return_20,
-        rolling.return_rank_20
-    from rolling_indicators as rolling
-    inner join smoothed_indicators as smoothed using (symbol, bar_at)
-    where rolling.is_member
+        {{ sets[0] }}.symbol,
+        {{ sets[0] }}.bar_at,
+        {{ sets[0] }}.session_date
+        {%- for set in sets %}
+        {%- for column in (adapter.get_columns_in_relation(builtins.ref('int_features_' ~ set)) if execute else []) %}
+        {%- if column.name not in taken %}{% do taken.append(column.name) %},
+        {{ set }}.{{ column.name }}
+        {%- endif %}
+        {%- endfor %}
+        {%- endfor %}
+    from {{ sets[0] }}
+    inner join members
+        on
+            {{ sets[0] }}.symbol = members.symbol
+            and {{ sets[0] }}.session_date >= members.valid_from
+            and {{ sets[0] }}.session_date < members.ends_before
+    {%- for set in sets[1:] %}
+    inner join {{ set }}
+        on {{ sets[0] }}.symbol = {{ set }}.symbol and {{ sets[0] }}.bar_at = {{ set }}.bar_at
+    {%- endfor %}
 
 )
 
 select * from final
-order by symbol, bar_at

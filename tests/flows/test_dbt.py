@@ -100,7 +100,7 @@ def test_a_build_fills_the_marts_and_writes_nothing_into_the_source_tree(
 ) -> None:
     before = tree(project)
     result = lab.build(changed_only=True)
-    assert not result.is_partial, "there is nothing to compare with yet"
+    assert result.mode == "full", "there is nothing to compare with yet"
     files = (path for folder in BUILT_SCHEMAS for path in (project / folder).iterdir())
     assert sorted(result.models) == sorted(path.stem for path in files if path.suffix in (".sql", ".py"))
     assert result.tests > 20
@@ -114,7 +114,7 @@ def test_a_build_fills_the_marts_and_writes_nothing_into_the_source_tree(
 
 def test_nothing_changed_runs_nothing(lab: Lab) -> None:
     result = lab.build(changed_only=True)
-    assert (result.is_partial, result.models, result.tests) == (True, (), 0)
+    assert (result.mode, result.models, result.tests) == ("changed", (), 0)
 
 
 def test_a_changed_model_rebuilds_itself_and_its_dependants(lab: Lab, project: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_changed_python_model_rebuilds_itself_and_its_dependants(lab: Lab, pro
 
 def test_other_vars_rebuild_everything(lab: Lab) -> None:
     result = lab.build(dataclasses.replace(VARS, label_horizon=2), changed_only=True)
-    assert not result.is_partial
+    assert result.mode == "full"
     assert "stg_raw__bars" in result.models
     assert lab.warehouse.value("select count(label) from marts.labels") == 2 * (30 - 3)
 
@@ -150,7 +150,7 @@ def test_other_vars_rebuild_everything(lab: Lab) -> None:
 def test_a_lost_table_rebuilds_everything(lab: Lab) -> None:
     lab.build()
     lab.warehouse.execute("drop table marts.labels")
-    assert not lab.build(changed_only=True).is_partial
+    assert lab.build(changed_only=True).mode == "full"
     assert lab.warehouse.has_table("marts.labels")
 
 
@@ -173,7 +173,7 @@ def test_a_failing_model_is_named_with_its_compiled_sql_and_the_next_build_is_wh
     compiled = str(failure.value).split("(SQL: ")[1].split(")")[0]
     assert "no_such_column" in Path(compiled).read_text()
     universe.write_text(good)
-    assert not lab.build(changed_only=True).is_partial
+    assert lab.build(changed_only=True).mode == "full"
 
 
 def test_a_project_that_does_not_parse_is_one_clear_line(lab: Lab, project: Path) -> None:

@@ -1,0 +1,164 @@
+"""The materialisation ``refreshed``: bring a model's table up to date with the bars that have changed.
+
+A full refresh makes the table anew. Otherwise only the rows that can differ are replaced, as
+``intermediate.int_changed_symbols`` says: for each symbol the first bar that is new, restated or gone. What replaces
+them comes from the same SELECT and the same code, so that both ways end in the same table, bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from transforms.errors import QuantmillError
+from transforms.operators.execute import ROWS, Plan, SortedRows, plan, read_rows, stream
+
+CHANGED = "intermediate.int_changed_symbols"
+MODES = ("symbol", "session", "all")
+_NEVER = np.iinfo(np.int64).max
+
+
+def refresh(
+    connection: Any,
+    *,
+    sql: str,
+    target: str,
+    full: bool,
+    changes: str = "symbol",
+    reach_back: int = 0,
+    may_look_ahead: bool = False,
+) -> None:
+    """Bring ``target`` up to date, within the connection's transaction.
+
+    Args:
+        connection: DuckDB connection.
+        sql: The model's SELECT; may be over operators.
+        target: ``schema.table``.
+        full: Make the table anew whatever has changed.
+        changes: ``symbol`` (a row depends on its symbol's bars up to its own), ``session`` (on all symbols' bars up
+            to its own) or ``all`` (on anything: always made anew).
+        reach_back: Days before the first changed bar from which rows may differ (buckets of bars).
+        may_look_ahead: Whether operators that depend on later bars are allowed (labels).
+
+    Raises:
+        QuantmillError: The model's SQL or options are wrong; names the model.
+    """
+    try:
+        if changes not in MODES:
+            raise QuantmillError(f"changes must be one of {', '.join(MODES)}, was {changes!r}")
+        planned = plan(sql, lambda relation: _columns(connection, relation))
+        if planned is not None and planned.lookahead and not may_look_ahead:
+            ahead = next(name for name, call in planned.calls.items() if call.lookahead)
+            raise QuantmillError(
+                f'"{ahead}" looks ahead: that is for labels, and never for what is decided on'
+            )
+        if planned is not None and changes == "session":
+            raise QuantmillError("operators go by symbol: changes must be symbol or all")
+        everything = full or changes == "all" or not _columns(connection, target)
+        if planned is not None:
+            _refresh_operators(connection, planned, target, everything, reach_back)
+        elif everything:
+            connection.execute(f"create or replace table {target} as {sql}")
+        else:
+            _refresh_plain(connection, sql, target, changes, reach_back)
+    except QuantmillError as error:
+        raise QuantmillError(f"{target}: {error}") from error
+
+
+def _columns(connection: Any, relation: str) -> list[str]:
+    schema, name = relation.replace('"', "").split(".")[-2:]
+    query = (
+        "select column_name from information_schema.columns where table_catalog = current_database() "
+        "and table_schema = ? and table_name = ? order by ordinal_position"
+    )
+    return [row[0] for row in connection.execute(query, [schema, name]).fetchall()]
+
+
+def _changed(reach_back: int) -> str:
+    return f"(select symbol, changed_from - interval {int(reach_back)} day as changed_from from {CHANGED})"
+
+
+def _refresh_plain(connection: Any, sql: str, target: str, changes: str, reach_back: int) -> None:
+    """Replace the rows from the first changed bar on: of the changed symbols, or of all."""
+    changed = _changed(reach_back)
+    first = connection.execute(f"select min(changed_from) from {changed}").fetchone()[0]
+    if first is None:
+        return
+    since = f"cast('{first.isoformat()}' as timestamp)"
+    table = target.rsplit(".", maxsplit=1)[-1]
+    if changes == "session":
+        connection.execute(f"delete from {target} where bar_at >= {since}")
+        connection.execute(f"insert into {target} select * from ({sql}) as model where bar_at >= {since}")
+        return
+    connection.execute(
+        f"delete from {target} using {changed} as changed "
+        f"where {table}.symbol = changed.symbol and {table}.bar_at >= changed.changed_from"
+    )
+    # The literal is pushed down into the model's windows and scans; the join keeps each symbol to its own rows.
+    connection.execute(
+        f"insert into {target} select model.* from ({sql}) as model inner join {changed} as changed "
+        f"on model.symbol = changed.symbol and model.bar_at >= changed.changed_from where model.bar_at >= {since}"
+    )
+
+
+def _refresh_operators(
+    connection: Any, planned: Plan, target: str, everything: bool, reach_back: int
+) -> None:
+    """Compute the calls, and make or mend the table from the stream of rows."""
+    threads = int(connection.execute("select current_setting('threads')").fetchone()[0])
+    reading = planned.reading
+    if not everything:
+        reading += f" where symbol in (select symbol from {CHANGED})"
+    rows = read_rows(planned, connection.execute(reading).to_arrow_table())
+    wanted = rows.starts[:-1].copy()
+    if not everything:
+        wanted = _wanted(connection, rows, planned.lookahead, reach_back)
+        _delete(connection, rows, wanted, target)
+    connection.register(ROWS, stream(planned, rows, wanted, threads))
+    try:
+        if everything:
+            connection.execute(f"create or replace table {target} as {planned.sql}")
+        else:
+            connection.execute(f"insert into {target} {planned.sql}")
+    finally:
+        connection.unregister(ROWS)
+
+
+def _wanted(connection: Any, rows: SortedRows, lookahead: int, reach_back: int) -> Any:
+    """Return the first row of each symbol that may differ."""
+    pairs = connection.execute(
+        f"select symbol, epoch_us(greatest(changed_from, timestamp '1800-01-01')) from {_changed(reach_back)}"
+    ).fetchall()
+    changed_from = dict(pairs)
+    wanted = np.empty(len(rows.symbols), dtype=np.int64)
+    for i, symbol in enumerate(rows.symbols):
+        low, high = rows.starts[i], rows.starts[i + 1]
+        first = low + np.searchsorted(rows.bar_at[low:high], changed_from.get(symbol, _NEVER))
+        wanted[i] = max(low, first - lookahead)
+    return wanted
+
+
+def _delete(connection: Any, rows: SortedRows, wanted: Any, target: str) -> None:
+    """Delete what the stream replaces, and what changed symbols no longer have."""
+    table = target.rsplit(".", maxsplit=1)[-1]
+    ends = rows.starts[1:]
+    kept = [i for i in range(len(rows.symbols)) if wanted[i] < ends[i]]
+    bounds = pa.table(
+        {
+            "symbol": pa.array([rows.symbols[i] for i in kept], pa.string()),
+            "first": pa.array([int(rows.bar_at[wanted[i]]) for i in kept], pa.int64()).cast(
+                pa.timestamp("us")
+            ),
+        }
+    )
+    connection.register("refreshed_bounds", bounds)
+    try:
+        connection.execute(
+            f"delete from {target} using (select symbol, min(first) as first from ("
+            f"select symbol, first from refreshed_bounds union all select symbol, changed_from from {CHANGED}"
+            f") group by symbol) as bounds where {table}.symbol = bounds.symbol and {table}.bar_at >= bounds.first"
+        )
+    finally:
+        connection.unregister("refreshed_bounds")
