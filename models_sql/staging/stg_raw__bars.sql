@@ -12,15 +12,38 @@ quarantined as (
 
 ),
 
--- What the config asked of one dataset and timeframe, as known at as_of. What the gate refused is not there: an
--- older, good revision of the same bar takes its place.
+-- An open end as a date: with "is null or" the join would compare every bar with every span.
+spans as (
+
+    select
+        ticker,
+        valid_from,
+        coalesce(valid_to, cast('infinity' as date)) as valid_to,
+        symbol
+    from {{ ref('stg_raw__ticker_spans') }}
+
+),
+
+-- What the config asked of one dataset and timeframe, as known at as_of, under the symbol that the instrument has
+-- now. What the gate refused is not there: an older, good revision of the same bar takes its place.
 good as (
 
-    select source.*
+    select
+        source.* replace (coalesce(spans.symbol, source.symbol) as symbol),
+        source.symbol as ticker
     from source
-    anti join quarantined using (batch_id, page, page_row)
+    left join spans
+        on
+            source.symbol = spans.ticker
+            and source.session_date >= spans.valid_from
+            and source.session_date < spans.valid_to
+    anti join quarantined
+        on
+            source.batch_id = quarantined.batch_id
+            and source.page = quarantined.page
+            and source.page_row = quarantined.page_row
     where
-        {{ asked_for('source.symbol', 'source.session_date') }}
+        {{ asked_for('coalesce(spans.symbol, source.symbol)', 'source.session_date') }}
         and source.timeframe = {{ var_timeframe() }}
         and {{ known_as_of('source.known_at') }}
         and source.defect is null
@@ -44,6 +67,7 @@ renamed as (
     select
         timeframe,
         symbol,
+        ticker,
         bar_at,
         session_date,
         open,

@@ -54,9 +54,9 @@ def bar(symbol: str, number: int, close: float, **others: Any) -> dict[str, Any]
     return row | others
 
 
-def action(symbol: str, number: int, kind: str, value: float) -> dict[str, Any]:
+def action(symbol: str, number: int, kind: str, value: float | None, **others: Any) -> dict[str, Any]:
     """Return one raw corporate action with its ex-date on session ``number``."""
-    return {
+    row = {
         "source": "test",
         "dataset": "default",
         "symbol": symbol,
@@ -68,6 +68,12 @@ def action(symbol: str, number: int, kind: str, value: float) -> dict[str, Any]:
         "batch_id": "a",
         "page": 0,
     }
+    return row | others
+
+
+def symbol_change(symbol: str, number: int, new_symbol: str, **others: Any) -> dict[str, Any]:
+    """Return the raw action by which ``symbol`` trades as ``new_symbol`` from session ``number`` on."""
+    return action(symbol, number, "symbol_change", None, new_symbol=new_symbol, **others)
 
 
 def random_bars(
