@@ -22,11 +22,16 @@ Rows = npt.NDArray[np.int64]
 
 # Every module that registers operators.
 _MODULES = (
+    "directional",
     "elementwise",
+    "order_statistics",
+    "oscillators",
     "paths",
+    "regression",
     "rolling",
     "running",
     "sessions",
+    "smoothing",
 )
 
 

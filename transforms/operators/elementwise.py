@@ -32,15 +32,27 @@ def change(segments: Segments, x: Array, n: int) -> Array:
 @operator(series=("x",), parameters=(periods(),))
 def growth(segments: Segments, x: Array, n: int) -> Array:
     """x over x so many bars ago, less 1; NULL where that was 0."""
-    before = _lag(segments.starts, segments.wanted, x, n)
-    before[before == 0] = np.nan
-    return x / before - 1
+    return growth_from(segments, x, x, n)
 
 
 @operator(series=("x",), parameters=(periods(),))
 def log_growth(segments: Segments, x: Array, n: int) -> Array:
     """Natural logarithm of x over x so many bars ago; NULL unless both are above 0."""
-    before = _lag(segments.starts, segments.wanted, x, n)
+    return log_growth_from(segments, x, x, n)
+
+
+@operator(series=("x", "y"), parameters=(periods(),))
+def growth_from(segments: Segments, x: Array, y: Array, n: int) -> Array:
+    """x over y so many bars ago, less 1; NULL where that was 0. Over the close before, an open's gap."""
+    before = _lag(segments.starts, segments.wanted, y, n)
+    before[before == 0] = np.nan
+    return x / before - 1
+
+
+@operator(series=("x", "y"), parameters=(periods(),))
+def log_growth_from(segments: Segments, x: Array, y: Array, n: int) -> Array:
+    """Natural logarithm of x over y so many bars ago; NULL unless both are above 0."""
+    before = _lag(segments.starts, segments.wanted, y, n)
     defined = (before > 0) & (x > 0)
     out = np.full(len(x), np.nan)
     np.log(np.divide(x, before, out=out, where=defined), out=out, where=defined)

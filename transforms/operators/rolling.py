@@ -227,7 +227,7 @@ def rolling_skew(segments: Segments, x: Array, n: int) -> Array:
 def _lower(out: Array, a: Array, b: Array) -> None:
     for j in range(len(out)):
         # Written so that a NaN on either side stays.
-        out[j] = a[j] if a[j] < b[j] or a[j] != a[j] else b[j]
+        out[j] = a[j] if a[j] < b[j] or np.isnan(a[j]) else b[j]
 
 
 @compiled
@@ -275,7 +275,7 @@ def _place(out: _Place, old: _Place, new: _Place, size: int, first_wins: bool) -
     """Minimum of two windows and how many bars ago it was; the older window ends ``size`` bars before."""
     for j in range(len(out[0])):
         a, b = old[0][j], new[0][j]
-        take_old = a < b or a != a or (first_wins and a == b)
+        take_old = a < b or np.isnan(a) or (first_wins and a == b)
         out[0][j] = a if take_old else b
         out[1][j] = old[1][j] + size if take_old else new[1][j]
 
@@ -320,7 +320,7 @@ def _bars_since_minimum(starts: Rows, wanted: Rows, x: Array, n: int, first_wins
             first_wins,
         )
         for t in range(first, end):
-            if next_[t - start] != next_[t - start]:
+            if np.isnan(next_[t - start]):
                 out[t] = np.nan
     return out
 

@@ -14,7 +14,7 @@ def _cumulative_sum(starts: Rows, x: Array) -> Array:
     for s in range(len(starts) - 1):
         total = 0.0
         for t in range(starts[s], starts[s + 1]):
-            if x[t] == x[t]:
+            if not np.isnan(x[t]):
                 total += x[t]
                 out[t] = total
     return out
@@ -32,7 +32,7 @@ def _running_max(starts: Rows, x: Array) -> Array:
     for s in range(len(starts) - 1):
         highest = -np.inf
         for t in range(starts[s], starts[s + 1]):
-            if x[t] == x[t]:
+            if not np.isnan(x[t]):
                 highest = max(highest, x[t])
                 out[t] = highest
     return out
