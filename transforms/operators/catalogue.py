@@ -22,11 +22,13 @@ Rows = npt.NDArray[np.int64]
 
 # Every module that registers operators.
 _MODULES = (
+    "conditions",
     "directional",
     "elementwise",
     "order_statistics",
     "oscillators",
     "paths",
+    "positions",
     "regression",
     "rolling",
     "running",
