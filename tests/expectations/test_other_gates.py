@@ -18,6 +18,7 @@ from transforms.warehouse import Warehouse
 
 NAN, INF = float("nan"), float("inf")
 GATE = GateConfig(name="test", data_docs=False, max_quarantined_fraction=1.0)
+CHANGE: dict[str, Any] = {"kind": "symbol_change", "value": None}
 
 
 def actions(*changes: dict[str, Any]) -> pl.DataFrame:
@@ -29,6 +30,7 @@ def actions(*changes: dict[str, Any]) -> pl.DataFrame:
         "ex_date": date(2024, 11, 29),
         "kind": "split",
         "value": 4.0,
+        "new_symbol": None,
         "defect": None,
         "known_at": market.KNOWN_AT,
         "batch_id": "b1",
@@ -61,6 +63,19 @@ def test_bad_actions_are_quarantined_and_good_ones_are_not(warehouse: Warehouse,
         ({"symbol": "LLL", "value": 3.0}, {"key_is_unique"}),
         ({"symbol": "MMM"}, set()),
         ({"symbol": "MMM"}, {"row_is_not_repeated"}),
+        ({"symbol": "NNN", "kind": "dividend", "value": 0.0}, set()),
+        (
+            {"symbol": "NNN", "kind": "dividend", "ex_date": date(2024, 12, 2), "value": -0.1},
+            {"value_is_positive"},
+        ),
+        ({"symbol": "OOO", **CHANGE, "new_symbol": "PPP"}, set()),
+        ({"symbol": "PPP", **CHANGE, "new_symbol": "PPP"}, set()),
+        ({"symbol": "QQQ", **CHANGE}, {"new_symbol_is_well_formed"}),
+        ({"symbol": "RRR", **CHANGE, "new_symbol": "../etc"}, {"new_symbol_is_well_formed"}),
+        ({"symbol": "SSS", **CHANGE, "new_symbol": "UUU"}, {"new_symbol_is_uncontested"}),
+        ({"symbol": "TTT", **CHANGE, "new_symbol": "UUU"}, {"new_symbol_is_uncontested"}),
+        ({"symbol": "VVV", **CHANGE, "new_symbol": "WWW"}, {"key_is_unique"}),
+        ({"symbol": "VVV", **CHANGE, "new_symbol": "XXX"}, {"key_is_unique"}),
     ]
     market.load(warehouse, market.bars())
     market.load(warehouse, actions(*(change for change, _ in changes)), schemas.CORPORATE_ACTIONS)

@@ -156,3 +156,59 @@ def test_symbol_that_trades_without_volume_is_named_and_an_index_is_not(
     assert market.check(warehouse, home).warnings == (
         f"AAA: 1 bars without volume, the first at {market.days()[3]} 04:00:00",
     )
+
+
+def renamed(symbol: str, day: int, new_symbol: str) -> dict[str, Any]:
+    return {
+        "source": "test",
+        "dataset": "default",
+        "symbol": symbol,
+        "ex_date": market.days()[day],
+        "kind": "symbol_change",
+        "new_symbol": new_symbol,
+        "known_at": market.KNOWN_AT,
+        "batch_id": "b1",
+        "page": 0,
+        "page_row": day,
+    }
+
+
+def test_symbol_that_was_given_up_and_taken_by_another_is_neither_stale_nor_full_of_gaps(
+    warehouse: Warehouse, home: Home
+) -> None:
+    days = market.days()
+    whole = market.bars(("AAA", "BBB", "CCC"))
+    first = whole.filter((pl.col("symbol") != "AAA") | (pl.col("session_date") < days[30]))
+    # AAA becomes NEW on day 30; from day 90 on another company trades as AAA.
+    new = whole.filter((pl.col("symbol") == "AAA") & (pl.col("session_date") >= days[30]))
+    other = market.bars(("AAA",)).filter(pl.col("session_date") >= days[90])
+    frame = pl.concat(
+        [
+            first,
+            new.with_columns(symbol=pl.lit("NEW"), batch_id=pl.lit("b2")),
+            other.with_columns(batch_id=pl.lit("b3")),
+        ]
+    )
+    market.load(warehouse, frame)
+    with pytest.raises(DataGateError, match="missing_sessions_are_few.*AAA lacks 60 of"):
+        market.check(warehouse, home)
+
+    warehouse.append(schemas.CORPORATE_ACTIONS, pl.DataFrame([renamed("AAA", 30, "NEW")]))
+    assert market.check(warehouse, home).warnings == ()
+
+
+def test_symbol_is_stale_unless_it_trades_under_another_one(warehouse: Warehouse, home: Home) -> None:
+    days = market.days()
+    stopped = market.bars(("AAA", "BBB")).filter(
+        (pl.col("symbol") == "BBB") | (pl.col("session_date") < days[60])
+    )
+    market.load(warehouse, stopped)
+    (stale,) = market.check(warehouse, home).warnings
+    assert stale.startswith(f"AAA: last bar {days[59]}")
+
+    warehouse.append(schemas.CORPORATE_ACTIONS, pl.DataFrame([renamed("AAA", 60, "NEW")]))
+    assert market.check(warehouse, home).warnings == (
+        f"AAA: is NEW since {days[60]}, which has no bars from then on",
+    )
+    warehouse.execute("update raw.corporate_actions set new_symbol = 'AAA'")  # taken back
+    assert market.check(warehouse, home).warnings == (stale,)
