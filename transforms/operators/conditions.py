@@ -69,7 +69,7 @@ def _became(starts: Rows, wanted: Rows, condition: Array) -> Array:
     for s in range(len(wanted)):
         for t in range(max(wanted[s], starts[s] + 1), starts[s + 1]):
             now, before = condition[t], condition[t - 1]
-            if now == now and before == before:
+            if not (np.isnan(now) or np.isnan(before)):
                 out[t] = 1.0 if now > 0 and before == 0 else 0.0
     return out
 

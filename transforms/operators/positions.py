@@ -19,7 +19,7 @@ def _latched(starts: Rows, enter: Array, leave: Array) -> Array:
     for s in range(len(starts) - 1):
         known, held = False, False
         for t in range(starts[s], starts[s + 1]):
-            known = known or (enter[t] == enter[t] and leave[t] == leave[t])
+            known = known or not (np.isnan(enter[t]) or np.isnan(leave[t]))
             if known:
                 held = (held or enter[t] > 0) and not leave[t] > 0
                 out[t] = 1.0 if held else 0.0
@@ -42,14 +42,14 @@ def _trailed(
         known, held, stop = False, False, np.nan
         for t in range(starts[s], starts[s + 1]):
             level = price[t] - multiple * unit[t]
-            known = known or (enter[t] == enter[t] and leave[t] == leave[t] and level == level)
+            known = known or not (np.isnan(enter[t]) or np.isnan(leave[t]) or np.isnan(level))
             if not known:
                 continue
             if leave[t] > 0 or (held and price[t] < stop):
                 held = False
             elif held:
-                stop = max(stop, level) if level == level else stop
-            elif enter[t] > 0 and level == level:
+                stop = stop if np.isnan(level) else max(stop, level)
+            elif enter[t] > 0 and not np.isnan(level):
                 held, stop = True, level
             position[t] = 1.0 if held else 0.0
             if held:

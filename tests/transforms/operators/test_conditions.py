@@ -28,9 +28,8 @@ def test_comparisons_are_true_false_or_unknown() -> None:
 @pytest.mark.parametrize(("name", "word"), [("both", "and"), ("either", "or")])
 def test_both_and_either_are_what_sql_says(name: str, word: str) -> None:
     values = [(a, b) for a in (True, False, None) for b in (True, False, None)]
-    first, second = (
-        series(*(NAN if pair[i] is None else float(pair[i]) for pair in values)) for i in range(2)
-    )
+    first = series(*(NAN if a is None else float(a) for a, _ in values))
+    second = series(*(NAN if b is None else float(b) for _, b in values))
     rows = duckdb.sql(
         f"select cast(a {word} b as double) from (values "
         + ", ".join(f"({pair[0]}, {pair[1]})".replace("None", "null") for pair in values)

@@ -20,7 +20,8 @@ def call(name: str, *arguments: object, starts: tuple[int, ...]) -> Array:
 
 
 def held(enter: list[float], leave: list[float]) -> list[float]:
-    return latched(Segments.whole(np.array([0, len(enter)])), np.array(enter), np.array(leave)).tolist()
+    segments = Segments.whole(np.array([0, len(enter)]))
+    return [float(x) for x in latched(segments, np.array(enter), np.array(leave))]
 
 
 @pytest.mark.parametrize(
