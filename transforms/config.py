@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from transforms.errors import ConfigError, nearest
 
 TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d")
+HIGHER_TIMEFRAMES = ("5m", "15m", "30m", "1h", "session", "week", "month")
+_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-_/=^]{0,31}")
 
 
@@ -217,7 +219,8 @@ class UniverseConfig:
         min_dollar_volume: Least average of close times volume per session, USD.
         min_price: Least price at the last session before the rebalance, USD per share as traded.
         min_history: Least number of bars before the rebalance.
-        max_absence: A candidate whose last bar is further back than this many sessions no longer trades.
+        max_absence: Most sessions in a row without a bar, up to the rebalance; after more of them a candidate no
+            longer trades.
         retention_months: A member stays this long at least, unless it no longer trades.
     """
 
@@ -263,7 +266,7 @@ class UniverseConfig:
         )
         require(0 <= self.min_price < 1e9, "universe.min_price", "in [0, 1e9)", self.min_price)
         require(1 <= self.min_history <= 1_000_000, "universe.min_history", "in 1..1000000", self.min_history)
-        require(1 <= self.max_absence <= 250, "universe.max_absence", "in 1..250", self.max_absence)
+        require(0 <= self.max_absence <= 250, "universe.max_absence", "in 0..250", self.max_absence)
         require(
             0 <= self.retention_months <= 120,
             "universe.retention_months",
@@ -284,12 +287,24 @@ class FeaturesConfig:
         sets: The feature sets that are built and joined into ``marts.features``.
         columns: Columns of ``marts.features``; empty means all.
         periods_per_year: Bars per year, for annualised volatility.
+        opening_range_minutes: intraday: how long a session's opening range lasts.
+        momentum_minutes: intraday: how far momentum_<minutes> look back, by the clock.
+        volume_profile_sessions: intraday: with how many earlier sessions a bar's volume is compared.
+        regime_short_bars: intraday: bars of the volatility that volatility_regime puts over the long one's.
+        regime_long_bars: intraday: bars of the long one.
+        higher_timeframes: multi_timeframe: which bars it looks at, of ``HIGHER_TIMEFRAMES``.
     """
 
     name: str = "???"
     sets: list[str] = field(default_factory=lambda: ["core"])
     columns: list[str] = field(default_factory=list)
     periods_per_year: int = 252
+    opening_range_minutes: int = 30
+    momentum_minutes: list[int] = field(default_factory=lambda: [5, 30, 60])
+    volume_profile_sessions: int = 20
+    regime_short_bars: int = 30
+    regime_long_bars: int = 390
+    higher_timeframes: list[str] = field(default_factory=lambda: ["week", "month"])
 
     def __post_init__(self) -> None:
         require(bool(self.sets), "features.sets", "at least one set", self.sets)
@@ -299,29 +314,116 @@ class FeaturesConfig:
         for column in self.columns:
             ok = re.fullmatch(r"[a-z][a-z0-9_]{0,62}", column) is not None
             require(ok, "features.columns", "lower-case column names", column)
+            require(column not in LABEL_COLUMNS, "features.columns", "free of columns of labels", column)
         require(self.periods_per_year >= 1, "features.periods_per_year", "at least 1", self.periods_per_year)
+        self._check_intraday()
+        for timeframe in self.higher_timeframes:
+            require_choice(timeframe, HIGHER_TIMEFRAMES, "features.higher_timeframes")
+        require(
+            len(set(self.higher_timeframes)) == len(self.higher_timeframes) > 0,
+            "features.higher_timeframes",
+            "at least one timeframe, none twice",
+            self.higher_timeframes,
+        )
+
+    def _check_intraday(self) -> None:
+        minutes = self.opening_range_minutes
+        require(1 <= minutes <= 1440, "features.opening_range_minutes", "in 1..1440", minutes)
+        for minutes in self.momentum_minutes:
+            require(1 <= minutes <= 1440, "features.momentum_minutes", "minutes in 1..1440", minutes)
+        require(
+            len(set(self.momentum_minutes)) == len(self.momentum_minutes) > 0,
+            "features.momentum_minutes",
+            "at least one number of minutes, none twice",
+            self.momentum_minutes,
+        )
+        sessions = self.volume_profile_sessions
+        require(2 <= sessions <= 1000, "features.volume_profile_sessions", "in 2..1000", sessions)
+        require(
+            self.regime_short_bars >= 1, "features.regime_short_bars", "at least 1", self.regime_short_bars
+        )
+        require(
+            self.regime_short_bars < self.regime_long_bars <= 10_000,
+            "features.regime_long_bars",
+            f"above features.regime_short_bars ({self.regime_short_bars}) and at most 10000",
+            self.regime_long_bars,
+        )
+
+    def require_timeframe(self, timeframe: str) -> None:
+        """Raise ``ConfigError`` unless the chosen sets can be built over bars of ``timeframe``; name both keys."""
+        length = _MINUTES.get(timeframe)
+        if "intraday" in self.sets:
+            require(
+                length is not None,
+                "source.timeframe",
+                f"one of {', '.join(_MINUTES)} where features.sets has intraday",
+                timeframe,
+            )
+            for key, values in {
+                "features.opening_range_minutes": [self.opening_range_minutes],
+                "features.momentum_minutes": self.momentum_minutes,
+            }.items():
+                whole = all(value % (length or 1) == 0 for value in values)
+                require(whole, key, f"multiples of {length}, as source.timeframe is {timeframe}", values)
+        if "multi_timeframe" in self.sets:
+            above = timeframes_above(timeframe)
+            for higher in self.higher_timeframes:
+                require(
+                    higher in above,
+                    "features.higher_timeframes",
+                    f"longer than source.timeframe ({timeframe}): of {', '.join(above)}",
+                    higher,
+                )
+
+
+def timeframes_above(timeframe: str) -> tuple[str, ...]:
+    """Return the timeframes into which bars of ``timeframe`` can be put together, shortest first."""
+    length = _MINUTES.get(timeframe)
+    if length is None:
+        return ("week", "month")
+    return tuple(name for name in HIGHER_TIMEFRAMES if _MINUTES.get(name, 1440) > length)
+
+
+# What the labels say, of whatever kind (transforms/labels.py): never an input of a model.
+LABEL_COLUMNS = (
+    *("label", "label_value", "forward_return", "label_end_at"),
+    "members_ranked",
+    *("touched", "touched_at", "barrier_volatility"),
+    *("max_gain", "min_loss", "time_to_max", "coverage"),
+)
 
 
 @dataclass
 class LabelsConfig:
-    """What a model learns to foresee.
+    """What a model learns to foresee; each kind is a class of its own (``transforms.labels``).
 
     Attributes:
+        kind: Which labels these are; fixed by the choice of ``labels``.
         horizon: Bars from entry to exit.
         entry: ``next_open`` (enter at the next bar's open, exit ``horizon`` opens later: what an order
             can reach) or ``close`` (close to close).
-        dead_band: Returns within ± this fraction have no sign (label NULL).
     """
 
     name: str = "???"
+    kind: str = "???"
     horizon: int = 5
     entry: str = "next_open"
-    dead_band: float = 0.0
 
     def __post_init__(self) -> None:
         require(1 <= self.horizon <= 2520, "labels.horizon", "in 1..2520", self.horizon)
         require_choice(self.entry, ("next_open", "close"), "labels.entry")
-        require(0 <= self.dead_band < 1, "labels.dead_band", "in [0, 1)", self.dead_band)
+
+    def _require_kind(self, kind: str) -> None:
+        require(
+            self.kind == kind, "labels.kind", f"{kind} here (labels=<choice> takes another kind)", self.kind
+        )
+
+    def require_fit(self, timeframe: str, universe: UniverseConfig) -> None:
+        """Raise ``ConfigError`` where the bars or the universe cannot give these labels; name the key."""
+
+    def horizon_bars(self, timeframe: str) -> int:
+        """Return how many bars of ``timeframe`` a label looks ahead, entry to exit."""
+        return self.horizon
 
 
 @dataclass

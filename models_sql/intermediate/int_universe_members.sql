@@ -14,22 +14,54 @@ settings as (
 
     select
         {{ var_symbols('universe.symbols') }} as members,
-        {{ var_symbol_or_null('universe.benchmark') }} as benchmark
+        {{ var_symbol_or_null('universe.benchmark') }} as benchmark,
+        {{ literal(var_choice('universe.selection', ['static', 'dynamic'])) }} as selection
 
 ),
 
--- Membership has dates so that a constituent list with entries and exits can take this model's place; a
--- configured list holds from a symbol's first session on and has no end.
-final as (
+-- A static universe holds from a symbol's first session on and has no end; in a dynamic one nobody is a member yet.
+beginnings as (
 
     select
         symbols.symbol,
         symbols.first_session_date as valid_from,
-        cast(null as date) as valid_to,
-        symbols.symbol is not distinct from settings.benchmark as is_benchmark,
-        symbols.symbol is distinct from settings.benchmark
+        settings.selection = 'static'
+        and symbols.symbol is distinct from settings.benchmark
         and (len(settings.members) = 0 or list_contains(settings.members, symbols.symbol)) as is_member
     from symbols
+    cross join settings
+
+),
+
+-- None in a static universe.
+changes as (
+
+    select
+        symbol,
+        rebalance_date as valid_from,
+        is_member
+    from {{ ref('universe_rebalances') }}
+    where has_entered or has_left
+
+),
+
+events as (
+
+    select * from beginnings
+    union all
+    select * from changes
+
+),
+
+final as (
+
+    select
+        events.symbol,
+        events.valid_from,
+        lead(events.valid_from) over (partition by events.symbol order by events.valid_from) as valid_to,
+        events.symbol is not distinct from settings.benchmark as is_benchmark,
+        events.is_member
+    from events
     cross join settings
 
 )
