@@ -32,6 +32,7 @@ _MODULES = (
     "regression",
     "rolling",
     "running",
+    "seasonal",
     "sessions",
     "smoothing",
 )
