@@ -126,6 +126,7 @@ class RunConfig:
                     f"as_of must be a UTC moment like 2024-12-31T23:59:59, was {self.as_of!r}"
                 ) from error
             require(moment.tzinfo is None, "as_of", "UTC without a zone suffix", self.as_of)
+        self.features.require_timeframe(self.source.timeframe)
 
 
 # group → name of the schema → class. The names are what conf/<group>/*.yaml lists under defaults.

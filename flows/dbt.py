@@ -74,6 +74,7 @@ class BuildVars:
 
     def __post_init__(self) -> None:
         require_choice(self.timeframe, TIMEFRAMES, "source.timeframe")
+        self.features.require_timeframe(self.timeframe)
         require_symbols(self.source_symbols, "source.symbols")
         require_date(self.start, "source.start")
         require_date(self.end, "source.end")

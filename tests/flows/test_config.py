@@ -21,6 +21,8 @@ NEEDS = {
     ("source", "parquet"): ["source.path=x"],
     ("source", "csv"): ["source.path=x"],
     ("universe", "list"): ["universe.symbols=[A]"],
+    ("features", "intraday"): ["source=synthetic", "source.timeframe=1m"],
+    ("features", "multi_timeframe_intraday"): ["source=synthetic", "source.timeframe=1m"],
 }
 
 
@@ -105,6 +107,39 @@ def test_every_key_misspelt_is_refused_by_name(key: str) -> None:
 )
 def test_what_is_wrong_is_refused_with_key_value_and_way_out(override: str, said: list[str]) -> None:
     error = refusal(override)
+    assert error.exit_code == 2
+    for words in said:
+        assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["features=intraday"], ["features.sets", "intraday", "source.timeframe", "'1d'"]),
+        (["features.sets=[intraday]"], ["features.sets", "source.timeframe", "'1d'"]),
+        (
+            ["features=intraday", "source=parquet", "source.path=x", "source.timeframe=15m"],
+            ["features.momentum_minutes", "multiples of 15", "source.timeframe is 15m", "[5, 30, 60]"],
+        ),
+        (
+            ["features=intraday", "source=parquet", "source.path=x", "source.timeframe=1h"],
+            ["features.opening_range_minutes", "multiples of 60", "[30]"],
+        ),
+        (
+            ["features=multi_timeframe", "features.higher_timeframes=[15m]"],
+            ["features.higher_timeframes", "source.timeframe (1d)", "week, month", "'15m'"],
+        ),
+        (["features.higher_timeframes=[weekly]"], ["features.higher_timeframes", "Did you mean: week"]),
+        (["features.higher_timeframes=[]"], ["features.higher_timeframes", "at least one"]),
+        (["features.regime_long_bars=30"], ["features.regime_long_bars", "above", "30"]),
+        (["features.momentum_minutes=[0]"], ["features.momentum_minutes", "1..1440"]),
+        (["features.volume_profile_sessions=1"], ["features.volume_profile_sessions", "2..1000"]),
+    ],
+)
+def test_features_that_the_bars_cannot_give_are_refused_naming_both_keys(
+    overrides: list[str], said: list[str]
+) -> None:
+    error = refusal(*overrides)
     assert error.exit_code == 2
     for words in said:
         assert words in str(error)
