@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from transforms.paths import Home
-from transforms.schemas import BUILT_PAGES, BUILT_QUARANTINE
+from transforms.schemas import BUILT_PAGES, BUILT_QUARANTINE, BUILT_TICKER_SPANS
 from transforms.versions import code_version, digest, file_digest
 from transforms.warehouse import Warehouse
 
@@ -89,8 +89,11 @@ class BuildState:
         self._directory.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(target_path(self._home) / "manifest.json", self._manifest)
         with warehouse.transaction():
-            for table in (BUILT_PAGES, BUILT_QUARANTINE):
+            for table in (BUILT_PAGES, BUILT_QUARANTINE, BUILT_TICKER_SPANS):
                 warehouse.execute(f"delete from {table.name}")
+            warehouse.execute(
+                f"insert into {BUILT_TICKER_SPANS.name} by name select * from staging.stg_raw__ticker_spans"
+            )
             for kind in ("bars", "corporate_actions"):
                 warehouse.execute(
                     f"insert into {BUILT_PAGES.name} select distinct ?, batch_id, page from raw.{kind}",

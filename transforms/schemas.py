@@ -352,6 +352,18 @@ BUILT_PAGES = Table(
     },
 )
 
+BUILT_TICKER_SPANS = Table(
+    "ops.built_ticker_spans",
+    "One row per ticker and first date: staging.stg_raw__ticker_spans as the last complete build had it.",
+    ("ticker", "valid_from"),
+    {
+        "ticker": "VARCHAR",
+        "valid_from": "DATE",
+        "valid_to": "DATE",
+        "symbol": "VARCHAR",
+    },
+)
+
 BUILT_QUARANTINE = Table(
     "ops.built_quarantine",
     "One row per quarantined raw row that the last complete build left out.",
@@ -455,6 +467,7 @@ CONTRACTS: tuple[Table, ...] = (
     CHECKPOINTS,
     LANDED_PAGES,
     BUILT_PAGES,
+    BUILT_TICKER_SPANS,
     BUILT_QUARANTINE,
     GATE_RESULTS,
     ALERTS,

@@ -159,6 +159,7 @@ final as (
     select
         timeframe,
         symbol,
+        ticker,
         bar_at,
         session_date,
         open,
@@ -170,6 +171,10 @@ final as (
         dividend,
         split_factor,
         total_return_factor,
+        open * split_factor as split_adj_open,
+        high * split_factor as split_adj_high,
+        low * split_factor as split_adj_low,
+        close * split_factor as split_adj_close,
         open * total_return_factor as adj_open,
         high * total_return_factor as adj_high,
         low * total_return_factor as adj_low,

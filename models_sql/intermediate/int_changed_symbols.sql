@@ -2,31 +2,87 @@
 
 with
 
+ticker_spans as (
+
+    select * from {{ ref('stg_raw__ticker_spans') }}
+
+),
+
+built_ticker_spans as (
+
+    select * from {{ source('ops', 'built_ticker_spans') }}
+
+),
+
+spans as (
+
+    select
+        * replace (coalesce(valid_to, cast('infinity' as date)) as valid_to)
+    from ticker_spans
+
+),
+
 bars as (
 
     select
-        source.symbol,
+        coalesce(spans.symbol, source.symbol) as symbol,
         source.bar_at,
         source.batch_id,
         source.page,
         source.page_row
     from {{ source('raw', 'bars') }} as source
+    left join spans
+        on
+            source.symbol = spans.ticker
+            and source.session_date >= spans.valid_from
+            and source.session_date < spans.valid_to
     where
-        {{ asked_for('source.symbol', 'source.session_date') }}
+        {{ asked_for('coalesce(spans.symbol, source.symbol)', 'source.session_date') }}
         and source.timeframe = {{ var_timeframe() }}
 
 ),
 
+-- On the day of a symbol change an action may be the former holder's or the new one's.
 actions as (
 
     select
-        source.symbol,
+        coalesce(spans.symbol, source.symbol) as symbol,
         source.ex_date,
         source.batch_id,
         source.page,
         source.page_row
     from {{ source('raw', 'corporate_actions') }} as source
-    where {{ asked_for('source.symbol', none) }}
+    left join spans
+        on
+            source.symbol = spans.ticker
+            and source.ex_date >= spans.valid_from
+            and source.ex_date <= spans.valid_to
+    where {{ asked_for('coalesce(spans.symbol, source.symbol)', none) }}
+
+),
+
+-- Whose bars come under another symbol than in the last build: whole histories move.
+moved_spans as (
+
+    (
+        select * from ticker_spans
+        except
+        select * from built_ticker_spans
+    )
+    union all
+    (
+        select * from built_ticker_spans
+        except
+        select * from ticker_spans
+    )
+
+),
+
+moved as (
+
+    select symbol from moved_spans
+    union distinct
+    select ticker as symbol from moved_spans
 
 ),
 
@@ -95,6 +151,9 @@ changes as (
     select symbol, cast(ex_date as timestamp) - interval 1 day
     from actions
     semi join (select * from judged_anew where kind = 'corporate_actions') using (batch_id, page, page_row)
+    union all
+    select symbol, cast('1800-01-01' as timestamp)
+    from moved
 
 ),
 
@@ -119,7 +178,9 @@ benchmark_change as (
 
 symbols as (
 
-    select distinct symbol from bars
+    select symbol from bars
+    union distinct
+    select symbol from moved
 
 ),
 

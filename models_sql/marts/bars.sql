@@ -21,6 +21,7 @@ final as (
     select
         bars.timeframe,
         bars.symbol,
+        bars.ticker,
         bars.bar_at,
         bars.session_date,
         bars.open,
@@ -32,6 +33,10 @@ final as (
         bars.dividend,
         bars.split_factor,
         bars.total_return_factor,
+        bars.split_adj_open,
+        bars.split_adj_high,
+        bars.split_adj_low,
+        bars.split_adj_close,
         bars.adj_open,
         bars.adj_high,
         bars.adj_low,

@@ -190,7 +190,7 @@ def test_symbol_that_was_given_up_and_taken_by_another_is_neither_stale_nor_full
         ]
     )
     market.load(warehouse, frame)
-    with pytest.raises(DataGateError, match="missing_sessions_are_few.*AAA lacks 60 of"):
+    with pytest.raises(DataGateError, match=r"missing_sessions_are_few.*AAA lacks 60 of"):
         market.check(warehouse, home)
 
     warehouse.append(schemas.CORPORATE_ACTIONS, pl.DataFrame([renamed("AAA", 30, "NEW")]))
