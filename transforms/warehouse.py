@@ -319,6 +319,8 @@ def connection_config(engine: EngineConfig) -> dict[str, Any]:
         "autoinstall_known_extensions": False,
         # Ingest commits page by page; checkpoints at the default 16 MB rewrite the tables' ends each time.
         "wal_autocheckpoint": "128MB",
+        # An asof join whose left side is estimated as tiny, which it often is wrongly, becomes a nested loop.
+        "asof_loop_join_threshold": 0,
     }
 
 
