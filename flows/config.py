@@ -41,6 +41,12 @@ from transforms.config import (
     require_date,
 )
 from transforms.errors import ConfigError, nearest
+from transforms.labels import (
+    CrossSectionalRankLabelsConfig,
+    ForwardReturnLabelsConfig,
+    TouchWithinLabelsConfig,
+    TripleBarrierLabelsConfig,
+)
 from transforms.ops import SEVERITIES
 from transforms.paths import PROJECT
 
@@ -127,6 +133,7 @@ class RunConfig:
                 ) from error
             require(moment.tzinfo is None, "as_of", "UTC without a zone suffix", self.as_of)
         self.features.require_timeframe(self.source.timeframe)
+        self.labels.require_fit(self.source.timeframe, self.universe)
 
 
 # group → name of the schema → class. The names are what conf/<group>/*.yaml lists under defaults.
@@ -141,7 +148,12 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "gate": {"gate": GateConfig},
     "universe": {"universe": UniverseConfig},
     "features": {"features": FeaturesConfig},
-    "labels": {"labels": LabelsConfig},
+    "labels": {
+        "forward_return": ForwardReturnLabelsConfig,
+        "cross_sectional_rank": CrossSectionalRankLabelsConfig,
+        "triple_barrier": TripleBarrierLabelsConfig,
+        "touch_within": TouchWithinLabelsConfig,
+    },
     "split": {"split": SplitConfig},
     "model": {"xgboost": XgboostConfig, "logistic": LogisticConfig},
     "strategy": {"strategy": StrategyConfig},

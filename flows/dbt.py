@@ -34,6 +34,7 @@ from transforms.config import (
     require_symbols,
 )
 from transforms.errors import QuantmillError
+from transforms.labels import ForwardReturnLabelsConfig, with_other_kinds
 from transforms.paths import PROJECT, Home
 from transforms.warehouse import Warehouse, connection_config
 
@@ -68,13 +69,14 @@ class BuildVars:
     end: str | None = None
     universe: UniverseConfig = field(default_factory=lambda: UniverseConfig(name="all"))
     features: FeaturesConfig = field(default_factory=lambda: FeaturesConfig(name="core"))
-    labels: LabelsConfig = field(default_factory=lambda: LabelsConfig(name="forward_return"))
+    labels: LabelsConfig = field(default_factory=lambda: ForwardReturnLabelsConfig(name="forward_return"))
     strategy: StrategyConfig = field(default_factory=lambda: StrategyConfig(name="model"))
     as_of: str | None = None
 
     def __post_init__(self) -> None:
         require_choice(self.timeframe, TIMEFRAMES, "source.timeframe")
         self.features.require_timeframe(self.timeframe)
+        self.labels.require_fit(self.timeframe, self.universe)
         require_symbols(self.source_symbols, "source.symbols")
         require_date(self.start, "source.start")
         require_date(self.end, "source.end")
@@ -122,6 +124,7 @@ class BuildVars:
         """Return the vars as plain data, without what the SQL does not read."""
         vars_ = asdict(self)
         del vars_["features"]["columns"]  # what a model sees of the features, whatever SQL builds
+        vars_["labels"] = with_other_kinds(self.labels)
         return vars_
 
     def as_json(self) -> str:

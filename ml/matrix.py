@@ -14,14 +14,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.config import FeaturesConfig
+from transforms.config import LABEL_COLUMNS, FeaturesConfig
 from transforms.errors import ConfigError, QuantmillError, nearest
 from transforms.warehouse import Warehouse
 
 Matrix = NDArray[np.float32]
 
 KEYS = ("symbol", "bar_at", "session_date")
-LABELS = ("forward_return", "label", "label_end_at")
 
 _NUMERIC = {
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
@@ -59,7 +58,7 @@ def feature_columns(warehouse: Warehouse, config: FeaturesConfig) -> tuple[str, 
     if not warehouse.has_table("marts.training_set"):
         raise QuantmillError("there is no marts.training_set to learn from: run quantmill flow=build first")
     kinds = warehouse.columns("marts.training_set")
-    reserved = {*KEYS, *LABELS}
+    reserved = {*KEYS, *LABEL_COLUMNS}
     allowed = [
         name for name, kind in kinds.items() if name not in reserved and kind.split("(")[0] in _NUMERIC
     ]

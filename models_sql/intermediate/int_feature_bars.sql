@@ -11,6 +11,7 @@ benchmark as (
 
     select
         bar_at,
+        adj_open,
         adj_close
     from bars
     where symbol = {{ var_symbol_or_null('universe.benchmark') }}
@@ -31,6 +32,7 @@ final as (
         bars.adj_close,
         bars.adj_volume,
         bars.close * bars.volume as traded_value,
+        benchmark.adj_open as benchmark_open,
         benchmark.adj_close as benchmark_close
     from bars
     left join benchmark using (bar_at)

@@ -84,11 +84,40 @@
     {{ value }}
 {%- endmacro %}
 
-{# A finite number in [low, high), as a double literal. #}
-{% macro var_number(name, low, high) -%}
+{# A list of whole numbers within bounds, each once (to loop over in Jinja). #}
+{% macro var_integers(name, low, high) -%}
+    {%- set value = var_value(name) -%}
+    {%- set rule = "a list of whole numbers in " ~ low ~ ".." ~ high ~ ", none twice" -%}
+    {%- if value is string or value is mapping or value is not sequence or not value -%}
+        {{ refuse_var(name, rule, value) }}
+    {%- endif -%}
+    {%- for item in value -%}
+        {%- if item is boolean or item is not integer or item < low or item > high or value.count(item) > 1 -%}
+            {{ refuse_var(name, rule, value) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do return(value) -%}
+{%- endmacro %}
+
+{# A finite number in [low, high), bare: a parameter of an operator. #}
+{% macro var_bare_number(name, low, high) -%}
     {%- set value = var_value(name) -%}
     {%- if value is boolean or value is not number or not (value >= low and value < high) -%}
         {{ refuse_var(name, "a number in [" ~ low ~ ", " ~ high ~ ")", value) }}
+    {%- endif -%}
+    {{ value | float }}
+{%- endmacro %}
+
+{# A finite number in [low, high), as a double literal. #}
+{% macro var_number(name, low, high) -%}
+    cast({{ var_bare_number(name, low, high) }} as double)
+{%- endmacro %}
+
+{# A fraction in [0, 1], both ends allowed, as a double literal. #}
+{% macro var_fraction(name) -%}
+    {%- set value = var_value(name) -%}
+    {%- if value is boolean or value is not number or not (value >= 0 and value <= 1) -%}
+        {{ refuse_var(name, "a number in [0, 1]", value) }}
     {%- endif -%}
     {{ literal(value | float) }}
 {%- endmacro %}

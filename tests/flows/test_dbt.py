@@ -16,11 +16,11 @@ from flows.dbt_state import BUILT_SCHEMAS
 from tests.models_sql.market import VARS, Lab, bar
 from transforms.config import (
     FeaturesConfig,
-    LabelsConfig,
     SampleSourceConfig,
     UniverseConfig,
 )
 from transforms.errors import ConfigError, QuantmillError
+from transforms.labels import ForwardReturnLabelsConfig
 from transforms.warehouse import Warehouse
 
 EVIL = "x'; drop table raw.bars; --"
@@ -31,7 +31,7 @@ def test_vars_come_from_the_configs_of_a_run() -> None:
         SampleSourceConfig(start="2005-01-03"),
         UniverseConfig(name="list", symbols=["AAPL"], benchmark="SPX"),
         FeaturesConfig(name="all", periods_per_year=365),
-        LabelsConfig(name="week", horizon=7, entry="close", dead_band=0.01),
+        ForwardReturnLabelsConfig(name="week", horizon=7, entry="close", dead_band=0.01),
         as_of="2024-05-31",
     )
     assert json.loads(build_vars.as_json()) == {
