@@ -9,16 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import psutil
-
+from benchmarks.measure import table, watch
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
@@ -35,26 +32,8 @@ class Measured:
 
 def measure(what: str, home: Path, *args: str, limit: str = "") -> Measured:
     """Run ``quantmill`` with ``args`` and return what it cost."""
-    environment = {**os.environ, "QUANTMILL_HOME": str(home)}
-    started = time.monotonic()
-    process = psutil.Popen(
-        [sys.executable, "-m", "flows", *args],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    peak = 0
-    while process.poll() is None:
-        try:
-            family = [process, *process.children(recursive=True)]
-            peak = max(peak, sum(member.memory_info().rss for member in family))
-        except psutil.NoSuchProcess:
-            pass
-        time.sleep(0.05)
-    seconds = time.monotonic() - started
-    if process.returncode:
-        sys.exit(f"{what}: exit {process.returncode}: {process.stderr.read().decode()}")
-    return Measured(what, seconds, peak / 2**20, limit)
+    cost = watch(what, [sys.executable, "-m", "flows", *args], environment={"QUANTMILL_HOME": str(home)})
+    return Measured(what, cost.seconds, cost.peak_mib, limit)
 
 
 def stages(home: Path) -> dict[str, float]:
@@ -62,13 +41,6 @@ def stages(home: Path) -> dict[str, float]:
     with Warehouse(Home(home).warehouse, read_only=True) as warehouse:
         text = warehouse.value("select stages from ops.runs order by started_at desc limit 1")
     return {name: timing["seconds"] for name, timing in json.loads(text).items()}
-
-
-def table(rows: list[Measured]) -> str:
-    """Return the figures as a Markdown table."""
-    lines = ["| what | wall (s) | limit | peak memory (MiB) |", "| --- | ---: | ---: | ---: |"]
-    lines += [f"| {row.what} | {row.seconds:.1f} | {row.limit} | {row.peak_mib:,.0f} |" for row in rows]
-    return "\n".join(lines)
 
 
 def main_job(root: Path) -> list[Measured]:
@@ -108,7 +80,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = suites[chosen](Path(folder))
     print(f"{date.today()}, {os.cpu_count()} cores, `python -m benchmarks.runs {chosen}`\n")  # noqa: DTZ011
-    print(table(rows))
+    cells = [[row.what, f"{row.seconds:.1f}", row.limit, f"{row.peak_mib:,.0f}"] for row in rows]
+    print(table(["what", "wall (s)", "limit", "peak memory (MiB)"], cells))
 
 
 if __name__ == "__main__":
