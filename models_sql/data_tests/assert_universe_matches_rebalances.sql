@@ -1,5 +1,7 @@
 -- The members that marts.universe has on the day of a rebalance are those that the rebalance decided on: a span that
 -- is lost, doubled, or one session off would let a strategy hold a symbol before it was chosen.
+{{ config(enabled=var_choice('universe.selection', ['static', 'dynamic']) == 'dynamic') }}
+
 with
 
 decided as (

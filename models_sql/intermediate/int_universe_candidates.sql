@@ -1,4 +1,9 @@
-{%- set selection = var_choice('universe.selection', ['static', 'dynamic']) -%}
+-- A table: memberships are decided in as many steps as there are rebalances, each of which looks all rows through.
+{{ config(
+    materialized='table',
+    enabled=var_choice('universe.selection', ['static', 'dynamic']) == 'dynamic'
+) }}
+
 {%- set period = {'monthly': 'month', 'quarterly': 'quarter'}[
     var_choice('universe.rebalance', ['monthly', 'quarterly'])
 ] -%}
@@ -6,36 +11,13 @@
 
 with
 
--- A static universe has no rebalances: no bar is read.
-bars as (
-
-    select
-        symbol,
-        bar_at,
-        session_date,
-        date_diff('month', date '1970-01-01', session_date) as month_number,
-        close,
-        close * volume as traded_value
-    from {{ ref('int_bars_adjusted') }}
-    where {{ literal(selection) }} = 'dynamic'
-
-),
-
-settings as (
-
-    select
-        {{ var_symbols('universe.symbols') }} as candidates,
-        {{ var_symbol_or_null('universe.benchmark') }} as benchmark
-
-),
-
 sessions as (
 
     select
         session_date,
-        month_number,
+        date_diff('month', date '1970-01-01', session_date) as month_number,
         row_number() over (order by session_date) as session_number
-    from (select distinct session_date, month_number from bars)
+    from (select distinct session_date from {{ ref('int_bars_adjusted') }})
 
 ),
 
@@ -62,29 +44,31 @@ rebalances as (
     select
         *,
         next_session_date as rebalance_date,
-        last_session_date as decided_on
+        last_session_date as decided_on,
+        row_number() over (order by month_number) as rebalance_number
     from months
     where date_trunc('{{ period }}', next_session_date) > date_trunc('{{ period }}', last_session_date)
 
 ),
 
--- Dollar volume is a sum of decimals, which is the same in whatever order it is added up.
+-- Dollar volume is added up in cents, which gives the same in whatever order.
 traded_months as (
 
     select
-        bars.symbol,
-        bars.month_number,
-        min(bars.session_date) as first_session_date,
-        max(bars.session_date) as last_session_date,
-        max_by(bars.close, bars.bar_at) as price,
+        symbol,
+        date_diff('month', date '1970-01-01', session_date) as month_number,
+        min(session_date) as first_session_date,
+        max(session_date) as last_session_date,
+        max_by(close, bar_at) as price,
         count(*) as bars,
-        sum(try_cast(bars.traded_value as decimal(38, 18))) as traded_value
-    from bars
-    cross join settings
+        sum(try_cast(close * volume as decimal(18, 2))) as traded_value
+    from {{ ref('int_bars_adjusted') }}
     where
-        bars.symbol is distinct from settings.benchmark
-        and (len(settings.candidates) = 0 or list_contains(settings.candidates, bars.symbol))
-    group by bars.symbol, bars.month_number
+        symbol is distinct from {{ var_symbol_or_null('universe.benchmark') }}
+        {%- if var_value('universe.symbols') %}
+        and list_contains({{ var_symbols('universe.symbols') }}, symbol)
+        {%- endif %}
+    group by all
 
 ),
 
@@ -135,6 +119,7 @@ symbol_months as (
 measured as (
 
     select
+        rebalances.rebalance_number,
         rebalances.rebalance_date,
         rebalances.decided_on,
         symbol_months.symbol,
@@ -183,3 +168,4 @@ final as (
 )
 
 select * from final
+order by rebalance_number, symbol

@@ -1,3 +1,5 @@
+{%- set is_dynamic = var_choice('universe.selection', ['static', 'dynamic']) == 'dynamic' -%}
+
 with
 
 symbols as (
@@ -14,27 +16,24 @@ settings as (
 
     select
         {{ var_symbols('universe.symbols') }} as members,
-        {{ var_symbol_or_null('universe.benchmark') }} as benchmark,
-        {{ literal(var_choice('universe.selection', ['static', 'dynamic'])) }} as selection
+        {{ var_symbol_or_null('universe.benchmark') }} as benchmark
 
 ),
 
 -- A static universe holds from a symbol's first session on and has no end; in a dynamic one nobody is a member yet.
-beginnings as (
+events as (
 
     select
         symbols.symbol,
         symbols.first_session_date as valid_from,
-        settings.selection = 'static'
+        {{ literal(not is_dynamic) }}
         and symbols.symbol is distinct from settings.benchmark
         and (len(settings.members) = 0 or list_contains(settings.members, symbols.symbol)) as is_member
     from symbols
     cross join settings
+    {%- if is_dynamic %}
 
-),
-
--- None in a static universe.
-changes as (
+    union all
 
     select
         symbol,
@@ -42,14 +41,7 @@ changes as (
         is_member
     from {{ ref('universe_rebalances') }}
     where has_entered or has_left
-
-),
-
-events as (
-
-    select * from beginnings
-    union all
-    select * from changes
+    {%- endif %}
 
 ),
 

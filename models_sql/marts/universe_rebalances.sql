@@ -1,3 +1,4 @@
+{{ config(enabled=var_choice('universe.selection', ['static', 'dynamic']) == 'dynamic') }}
 {%- set enter_rank = var_integer('universe.enter_rank', 1, 100000) -%}
 {%- set exit_rank = var_integer('universe.exit_rank', 1, 100000) -%}
 {%- set retention = var_integer('universe.retention_months', 0, 120) -%}
@@ -6,32 +7,50 @@ with recursive
 
 candidates as (
 
-    select
-        *,
-        row_number() over (partition by symbol order by rebalance_date) as rebalance_number
-    from {{ ref('int_universe_candidates') }}
+    select * from {{ ref('int_universe_candidates') }}
 
 ),
 
--- From rebalance to rebalance, all symbols side by side. What decides is the rank, the membership before and since
--- when it lasts, so that a symbol's memberships do not depend on those of others.
-memberships as (
+first_entries as (
+
+    select
+        symbol,
+        min(rebalance_number) as rebalance_number
+    from candidates
+    where dollar_volume_rank <= {{ enter_rank }}
+    group by symbol
+
+),
+
+contenders as (
 
     select
         symbol,
         rebalance_number,
         rebalance_date,
-        cast(null as date) as member_before_since,
-        case when dollar_volume_rank <= {{ enter_rank }} then rebalance_date end as member_since
+        is_trading,
+        dollar_volume_rank
     from candidates
-    where rebalance_number = 1
+    where symbol in (select symbol from first_entries)
+
+),
+
+-- From one rebalance to the next, all symbols side by side, each from the one before its first entry. What decides is
+-- the symbol's own rank, and since when it is a member if it is one: memberships of others do not matter.
+memberships as (
+
+    select
+        symbol,
+        rebalance_number - 1 as rebalance_number,
+        cast(null as date) as member_before_since,
+        cast(null as date) as member_since
+    from first_entries
 
     union all
 
     select
         now.symbol,
         now.rebalance_number,
-        now.rebalance_date,
         before.member_since as member_before_since,
         case
             when not now.is_trading
@@ -44,7 +63,7 @@ memberships as (
                 then before.member_since
         end as member_since
     from memberships as before
-    inner join candidates as now
+    inner join contenders as now
         on
             before.symbol = now.symbol
             and before.rebalance_number + 1 = now.rebalance_number
@@ -59,32 +78,41 @@ decided as (
         memberships.member_since is not null as is_member,
         memberships.member_before_since is not null as was_member
     from candidates
-    inner join memberships using (symbol, rebalance_number)
+    left join memberships using (symbol, rebalance_number)
+
+),
+
+kept as (
+
+    select
+        rebalance_date,
+        count(*) filter (where is_member and was_member) / nullif(count(*) filter (where was_member), 0) as stability
+    from decided
+    group by rebalance_date
 
 ),
 
 final as (
 
     select
-        rebalance_date,
-        symbol,
-        decided_on,
-        dollar_volume,
-        price,
-        history_bars,
-        sessions_absent,
-        is_eligible,
-        dollar_volume_rank,
-        is_member,
-        is_member and not was_member as has_entered,
-        was_member and not is_member as has_left,
-        member_since,
-        count(*) filter (where is_member and was_member) over same_day
-        / nullif(count(*) filter (where was_member) over same_day, 0) as stability
+        decided.rebalance_date,
+        decided.symbol,
+        decided.decided_on,
+        decided.dollar_volume,
+        decided.price,
+        decided.history_bars,
+        decided.sessions_absent,
+        decided.is_eligible,
+        decided.dollar_volume_rank,
+        decided.is_member,
+        decided.is_member and not decided.was_member as has_entered,
+        decided.was_member and not decided.is_member as has_left,
+        decided.member_since,
+        kept.stability
     from decided
+    inner join kept using (rebalance_date)
     -- What stopped trading long ago is of no interest any more.
-    where is_trading or was_member
-    window same_day as (partition by rebalance_date)
+    where decided.is_trading or decided.was_member
 
 )
 
