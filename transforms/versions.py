@@ -17,6 +17,8 @@ LIBRARIES = (
     "duckdb",
     "polars",
     "numpy",
+    "numba",
+    "pyarrow",
     "xgboost",
     "statsmodels",
     "dbt-core",
