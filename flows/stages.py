@@ -204,6 +204,7 @@ def _train(run: Run, fingerprint: str) -> dict[str, Any]:
         split=config.split,
         features=config.features,
         labels=config.labels,
+        timeframe=config.source.timeframe,
         threads=config.engine.threads,
         lineage={
             "data_version": run.outputs["ingest"]["data_version"],

@@ -81,6 +81,7 @@ def train(
     split: SplitConfig,
     features: FeaturesConfig,
     labels: LabelsConfig,
+    timeframe: str,
     threads: int,
     lineage: dict[str, str],
     on_fold: Callable[[int, int], None] | None = None,
@@ -97,7 +98,8 @@ def train(
         model: Which model, and its parameters.
         split: Walk-forward folds.
         features: Which columns the model may see.
-        labels: How ``marts.labels`` was built; the horizon is the lag of the t-statistic.
+        labels: How ``marts.labels`` was built; how far they look ahead is the lag of the t-statistic.
+        timeframe: Length of the training set's bars.
         threads: Threads to fit with, 0 for one per core; changes no result.
         lineage: What the training came from (data version, code version …), for the manifest. Whatever stands
             here must be the same in a repeated run, or the manifest is not.
@@ -162,7 +164,7 @@ def train(
         "folds": entries,
     }
     predictions = _predictions(model_id, table.keys, probability, fold_of_row)
-    metrics = _metrics(table.keys, probability, fold_of_row, labels.horizon)
+    metrics = _metrics(table.keys, probability, fold_of_row, labels.horizon_bars(timeframe))
     text, digest = writer.finish(manifest)
     champion = warehouse.value("select is_champion from ml.models where model_id = ?", [model_id])
     registered = pl.DataFrame(

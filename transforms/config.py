@@ -14,7 +14,8 @@ from transforms.errors import ConfigError, nearest
 
 TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d")
 HIGHER_TIMEFRAMES = ("5m", "15m", "30m", "1h", "session", "week", "month")
-_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
+# Minutes of a bar, for the timeframes that have a fixed number of them.
+BAR_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-_/=^]{0,31}")
 
 
@@ -279,14 +280,36 @@ class UniverseConfig:
 FEATURE_SETS = ("core", "alpha158", "timeseries", "intraday", "cross_section", "multi_timeframe")
 
 
+MAX_WINDOW = 10_000  # bars; the range that operators take
+
+_LEVEL_COLUMNS = (
+    *("sma_[0-9]*", "ema_[0-9]*", "macd_[0-9]*", "macd_signal_*", "macd_hist_*[0-9]"),
+    *("bbands_upper_*", "bbands_middle_*", "bbands_lower_*", "donchian_upper_*", "donchian_lower_*"),
+    *("keltner_upper_*", "keltner_lower_*", "atr_[0-9]*", "obv", "diff_*", "seasonal_trend_*"),
+)
+
+
 @dataclass
 class FeaturesConfig:
     """Which feature columns a model may see; the SQL that builds them is in ``models_sql/``.
 
     Attributes:
         sets: The feature sets that are built and joined into ``marts.features``.
-        columns: Columns of ``marts.features``; empty means all.
+        columns: Columns of ``marts.features``; empty means all numeric ones but ``level_columns``.
+        level_columns: Patterns (``*``, ``?``, ``[0-9]``) of columns in units of price or shares, which mean nothing
+            from one symbol to the next: kept for people and rules, shown to a model only if named in ``columns``.
         periods_per_year: Bars per year, for annualised volatility.
+        return_windows: core: bars of return_N.
+        sma_windows: core: bars of sma_N and sma_distance_N.
+        ema_windows: core: bars of ema_N.
+        rsi_windows: core: bars of rsi_N.
+        roc_windows: core: bars of roc_N.
+        volatility_windows: core: bars of volatility_N.
+        donchian_windows: core: bars of donchian_upper_N, donchian_lower_N and donchian_position_N.
+        timeseries_lags: timeseries: bars of return_N, and how long ago lag_return_N was.
+        timeseries_windows: timeseries: bars of return_mean_N, return_std_N and return_skew_N.
+        timeseries_differences: timeseries: bars of diff_N.
+        seasonal_period: timeseries: bars of a season.
         opening_range_minutes: intraday: how long a session's opening range lasts.
         momentum_minutes: intraday: how far momentum_<minutes> look back, by the clock.
         volume_profile_sessions: intraday: with how many earlier sessions a bar's volume is compared.
@@ -298,7 +321,19 @@ class FeaturesConfig:
     name: str = "???"
     sets: list[str] = field(default_factory=lambda: ["core"])
     columns: list[str] = field(default_factory=list)
+    level_columns: list[str] = field(default_factory=lambda: list(_LEVEL_COLUMNS))
     periods_per_year: int = 252
+    return_windows: list[int] = field(default_factory=lambda: [1, 5, 10, 20, 60])
+    sma_windows: list[int] = field(default_factory=lambda: [10, 20, 50, 200])
+    ema_windows: list[int] = field(default_factory=lambda: [9, 12, 21, 26])
+    rsi_windows: list[int] = field(default_factory=lambda: [14])
+    roc_windows: list[int] = field(default_factory=lambda: [10, 20])
+    volatility_windows: list[int] = field(default_factory=lambda: [10, 20, 60])
+    donchian_windows: list[int] = field(default_factory=lambda: [20, 55])
+    timeseries_lags: list[int] = field(default_factory=lambda: [1, 5, 10, 20])
+    timeseries_windows: list[int] = field(default_factory=lambda: [5, 10, 20, 60])
+    timeseries_differences: list[int] = field(default_factory=lambda: [1, 5])
+    seasonal_period: int = 252
     opening_range_minutes: int = 30
     momentum_minutes: list[int] = field(default_factory=lambda: [5, 30, 60])
     volume_profile_sessions: int = 20
@@ -314,8 +349,18 @@ class FeaturesConfig:
         for column in self.columns:
             ok = re.fullmatch(r"[a-z][a-z0-9_]{0,62}", column) is not None
             require(ok, "features.columns", "lower-case column names", column)
-            require(column not in LABEL_COLUMNS, "features.columns", "free of columns of labels", column)
-        require(self.periods_per_year >= 1, "features.periods_per_year", "at least 1", self.periods_per_year)
+            if column in LABEL_COLUMNS:
+                raise ConfigError(f"features.columns: {column!r} is a column of the labels and never a feature")
+        for pattern in self.level_columns:
+            ok = re.fullmatch(r"[a-z0-9_*?\[\]-]{1,63}", pattern) is not None
+            require(ok, "features.level_columns", "patterns of lower-case column names", pattern)
+        require(
+            1 <= self.periods_per_year <= 1_000_000,
+            "features.periods_per_year",
+            "in 1..1000000",
+            self.periods_per_year,
+        )
+        self._check_windows()
         self._check_intraday()
         for timeframe in self.higher_timeframes:
             require_choice(timeframe, HIGHER_TIMEFRAMES, "features.higher_timeframes")
@@ -325,6 +370,29 @@ class FeaturesConfig:
             "at least one timeframe, none twice",
             self.higher_timeframes,
         )
+
+    def _check_windows(self) -> None:
+        # What each statistic needs at least; the most is far beyond any history of daily bars.
+        lowest = {
+            "return_windows": 1,
+            "sma_windows": 1,
+            "ema_windows": 1,
+            "rsi_windows": 2,
+            "roc_windows": 1,
+            "volatility_windows": 2,
+            "donchian_windows": 1,
+            "timeseries_lags": 1,
+            "timeseries_windows": 3,
+            "timeseries_differences": 1,
+        }
+        for name, low in lowest.items():
+            windows: list[int] = getattr(self, name)
+            for window in windows:
+                require(low <= window <= MAX_WINDOW, f"features.{name}", f"bars in {low}..{MAX_WINDOW}", window)
+            distinct = len(set(windows)) == len(windows) > 0
+            require(distinct, f"features.{name}", "at least one window, none twice", windows)
+        period = self.seasonal_period
+        require(2 <= period <= MAX_WINDOW, "features.seasonal_period", f"in 2..{MAX_WINDOW}", period)
 
     def _check_intraday(self) -> None:
         minutes = self.opening_range_minutes
@@ -351,12 +419,12 @@ class FeaturesConfig:
 
     def require_timeframe(self, timeframe: str) -> None:
         """Raise ``ConfigError`` unless the chosen sets can be built over bars of ``timeframe``; name both keys."""
-        length = _MINUTES.get(timeframe)
+        length = BAR_MINUTES.get(timeframe)
         if "intraday" in self.sets:
             require(
                 length is not None,
                 "source.timeframe",
-                f"one of {', '.join(_MINUTES)} where features.sets has intraday",
+                f"one of {', '.join(BAR_MINUTES)} where features.sets has intraday",
                 timeframe,
             )
             for key, values in {
@@ -378,10 +446,10 @@ class FeaturesConfig:
 
 def timeframes_above(timeframe: str) -> tuple[str, ...]:
     """Return the timeframes into which bars of ``timeframe`` can be put together, shortest first."""
-    length = _MINUTES.get(timeframe)
+    length = BAR_MINUTES.get(timeframe)
     if length is None:
         return ("week", "month")
-    return tuple(name for name in HIGHER_TIMEFRAMES if _MINUTES.get(name, 1440) > length)
+    return tuple(name for name in HIGHER_TIMEFRAMES if BAR_MINUTES.get(name, 1440) > length)
 
 
 # What the labels say, of whatever kind (transforms/labels.py): never an input of a model.

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from transforms.config import LabelsConfig, UniverseConfig, require, require_choice
-
-# Minutes of a bar, for the timeframes that have a fixed number of them.
-BAR_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
+from transforms.config import BAR_MINUTES, LabelsConfig, UniverseConfig, require, require_choice
 
 
 def _require_dead_band(dead_band: float, high: int) -> None:
@@ -132,7 +129,9 @@ class TouchWithinLabelsConfig(LabelsConfig):
         super().__post_init__()
         self._require_kind("touch_within")
         require(0 < self.rise < 10, "labels.rise", "in (0, 10)", self.rise)
-        require(self.minutes is None or self.minutes >= 1, "labels.minutes", "null or at least 1", self.minutes)
+        require(
+            self.minutes is None or self.minutes >= 1, "labels.minutes", "null or at least 1", self.minutes
+        )
         require(0 <= self.min_coverage <= 1, "labels.min_coverage", "in [0, 1]", self.min_coverage)
 
     def require_fit(self, timeframe: str, universe: UniverseConfig) -> None:

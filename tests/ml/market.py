@@ -13,7 +13,8 @@ import polars as pl
 
 from ml.config import ModelConfig, SplitConfig, XgboostConfig
 from ml.training import TrainResult, train
-from transforms.config import EngineConfig, FeaturesConfig, LabelsConfig
+from transforms.config import EngineConfig, FeaturesConfig
+from transforms.labels import ForwardReturnLabelsConfig
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
@@ -60,6 +61,7 @@ def training_set(
                     "quantity": int(shock * 100),
                     "comment": "text",
                     "forward_return": forward if is_over else None,
+                    "label_value": forward if is_over else None,
                     "label": float(forward > 0) if is_over else None,
                     "label_end_at": datetime.combine(days[place + HORIZON], time()) if is_over else None,
                 }
@@ -71,7 +73,7 @@ def write_marts(warehouse: Warehouse, rows: pl.DataFrame) -> None:
     """Put ``rows`` into ``marts.training_set`` and their features into ``marts.features``."""
     warehouse.cursor.register("rows", rows)
     warehouse.execute("create or replace table marts.training_set as select * from rows")
-    labels = "forward_return, label, label_end_at"
+    labels = "forward_return, label_value, label, label_end_at"
     warehouse.execute(f"create or replace table marts.features as select * exclude ({labels}) from rows")
     warehouse.cursor.unregister("rows")
 
@@ -105,7 +107,8 @@ class Bench:
             model=model,
             split=split,
             features=FeaturesConfig(name="core", columns=list(columns)),
-            labels=LabelsConfig(name="forward_return", horizon=HORIZON),
+            labels=ForwardReturnLabelsConfig(name="forward_return", horizon=HORIZON),
+            timeframe="1d",
             threads=threads,
             lineage={"data_version": "d1", "code_version": "c1"},
             on_fold=on_fold,

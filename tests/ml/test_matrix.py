@@ -26,7 +26,7 @@ def test_configured_columns_keep_their_order(bench: Bench) -> None:
     assert chosen(bench, "quantity", "momentum") == ("quantity", "momentum")
 
 
-@pytest.mark.parametrize("label", ["label", "forward_return", "label_end_at", "bar_at"])
+@pytest.mark.parametrize("label", ["label", "label_value", "forward_return", "label_end_at", "touched", "bar_at"])
 def test_a_label_or_key_is_never_a_feature(bench: Bench, label: str) -> None:
     with pytest.raises(ConfigError, match=rf"features\.columns: '{label}' .* never a feature"):
         chosen(bench, "momentum", label)
