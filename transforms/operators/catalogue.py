@@ -22,6 +22,7 @@ Rows = npt.NDArray[np.int64]
 
 # Every module that registers operators.
 _MODULES = (
+    "changes",
     "conditions",
     "directional",
     "elementwise",

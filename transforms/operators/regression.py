@@ -1,10 +1,10 @@
 """Operators that lay a line through the last n bars, on another series or on time, and say how well it lies.
 
 All are NULL until n values are there and wherever one of the n is NULL. Means and sums of squared distances of a
-window are put together from those of windows of 1, 2, 4 … bars (Chan, Golub and LeVeque 1983, equation 2.1). That
-takes as many steps as n has binary digits, cancels nothing, gives exactly 0 where nothing moved, and depends on the
-window alone: bit for bit the same in a shorter or longer history. The innermost loops run over the bars of a block,
-which the processor takes several at a time; hence their small size and separate buffers.
+window are put together from those of windows of 1, 2, 4 … bars (Chan, Golub and LeVeque 1983, equation 2.1;
+doubling.py). That cancels nothing, gives exactly 0 where nothing moved, and depends on the window alone. The innermost
+loops run over the bars of a block, which the processor takes several at a time: hence their small size and separate
+buffers.
 """
 
 from __future__ import annotations
@@ -13,38 +13,13 @@ import numpy as np
 
 from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
 from transforms.operators.compiled import compiled
+from transforms.operators.doubling import joins_of
 
 # Bars per block: what the buffers take stays in the processor's second cache.
 _BLOCK = 1024
 
 # A standard deviation below this part of the mean is what rounding leaves of a constant.
 _ROUNDING = 1e-12
-
-
-def _joins(n: int) -> Rows:
-    """Plan how windows of n bars are put together; shape (joins, 5).
-
-    Each row says: buffer to fill, buffers and sizes of the older and the newer part. Buffer 0 holds single bars.
-    Sizes double, and what is wanted grows by every size that is a binary digit of n. The last row fills what is
-    wanted.
-    """
-    joins: list[tuple[int, int, int, int, int]] = []
-    doubled, size = 0, 1
-    wanted, wanted_size = 0, 0
-    while wanted_size < n:
-        if n & size:
-            if wanted_size:
-                free = ({0, 1, 2} - {doubled, wanted}).pop()
-                joins.append((free, wanted, doubled, wanted_size, size))
-                wanted = free
-            else:
-                wanted = doubled
-            wanted_size += size
-        if wanted_size < n:
-            free = min({0, 1, 2} - {doubled, wanted} if wanted_size else {0, 1} - {doubled})
-            joins.append((free, doubled, doubled, size, size))
-            doubled, size = free, 2 * size
-    return np.array(joins, dtype=np.int64)
 
 
 @compiled
@@ -148,7 +123,7 @@ def _correlation(starts: Rows, wanted: Rows, x: Array, y: Array, n: int, joins: 
 @operator(series=("x", "y"), parameters=(periods(low=2),))
 def rolling_correlation(segments: Segments, x: Array, y: Array, n: int) -> Array:
     """Pearson's correlation of x and y over the last n bars, -1 to 1; NULL where one of them did not move."""
-    return _correlation(segments.starts, segments.wanted, x, y, n, _joins(n))
+    return _correlation(segments.starts, segments.wanted, x, y, n, joins_of(n))
 
 
 @compiled
@@ -183,7 +158,7 @@ def _rolling_line(segments: Segments, y: Array, x: Array, n: int) -> tuple[Array
 
     NULL where x did not move.
     """
-    return _line(segments.starts, segments.wanted, y, x, n, _joins(n))
+    return _line(segments.starts, segments.wanted, y, x, n, joins_of(n))
 
 
 @compiled
@@ -251,4 +226,4 @@ def _rolling_trend(segments: Segments, y: Array, n: int) -> tuple[Array, Array, 
 
     Where nothing moved, slope and residual are 0 and R² is NULL.
     """
-    return _trend(segments.starts, segments.wanted, y, n, _joins(n))
+    return _trend(segments.starts, segments.wanted, y, n, joins_of(n))
