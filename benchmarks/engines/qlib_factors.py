@@ -38,7 +38,9 @@ def main() -> None:
 
     def compute() -> pd.DataFrame:
         H.clear()
-        return D.features(symbols, [definition_of[name] for name in columns], freq="day", disk_cache=0)
+        expressions = [definition_of[name] for name in columns]
+        frame: pd.DataFrame = D.features(symbols, expressions, freq="day", disk_cache=0)
+        return frame
 
     frame, seconds = timed(compute, job.repeats)
     frame.columns = list(columns)

@@ -1,0 +1,376 @@
+"""What the feature sets cost, beside peers: ``python -m benchmarks.features [CASE …] [--folder F] [--symbols N]``.
+
+Every engine runs in a process of its own on the same bars and the same machine, and what it computed is compared with
+ours; the command's exit code is 1 if an engine disagrees. Peers read from memory (qlib: from its store) and write to
+memory; ours reads from the warehouse's file and writes to it, through dbt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks import peers
+from benchmarks.agreement import compare
+from benchmarks.engines.factors import WARM_UP
+from benchmarks.engines.protocol import heard
+from benchmarks.growth import draw
+from benchmarks.market import Size, daily_bars, write_qlib, write_source
+from benchmarks.measure import Cost, table, watch
+from transforms.paths import PROJECT
+
+_TOLERANCE = 1e-3  # standard deviations: qlib's single precision, polars' running sums
+_MODEL = "intermediate/features/int_features_factors.sql"  # a set of the benchmark's own
+_GROWTH_PLOT = PROJECT / "docs" / "images" / "feature_growth.svg"
+_SYMBOLS = (100, 200, 400, 800)
+_BARS = (875, 1_750, 3_500)
+_MINUTES = Size(50, 252 * 390)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """An engine's figures on one case."""
+
+    engine: str
+    seconds: float
+    first: float
+    columns: int
+    rows: int
+    peak_mib: float
+    whole: float | None = None
+
+    @classmethod
+    def of(cls, cost: Cost) -> Timing:
+        return cls(**heard(cost.output), peak_mib=cost.peak_mib)
+
+
+@dataclass
+class Bench:
+    """The run's folder, and what is in it by now: bars, homes, peers. All of it is made when it is first needed."""
+
+    root: Path
+    symbols: int
+    bars: int
+    disagreements: list[str] = field(default_factory=list)
+
+    @cached_property
+    def peers(self) -> Path | None:
+        return peers.install(self.root / "peers")
+
+    @property
+    def size(self) -> Size:
+        return Size(self.symbols, self.bars)
+
+    def data(self, size: Size) -> Path:
+        """Return the folder with bars of this size: ``bars.parquet``, ``source/``, ``qlib/``."""
+        folder = self.root / f"data-{size.symbols}-{size.bars}"
+        if not (folder / "bars.parquet").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            bars = daily_bars(size)
+            write_source(bars, folder / "source")
+            write_qlib(bars, folder / "qlib")
+            bars.write_parquet(folder / "bars.parquet")
+        return folder
+
+    def overrides(self, size: Size, sets: tuple[str, ...]) -> list[str]:
+        """Return what follows ``quantmill`` for a run on these bars."""
+        path = self.data(size) / "source" / "*.parquet"
+        return ["source=parquet", f"source.path='{path}'", f"features.sets=[{','.join(sets)}]"]
+
+    def home(self, name: str, overrides: list[str]) -> Path:
+        """Return a home into which the source's bars have been ingested."""
+        home = self.root / f"home-{name}"
+        if not (home / "ready").exists():
+            shutil.rmtree(home, ignore_errors=True)
+            quantmill(home, "flow=ingest", *overrides)
+            (home / "ready").touch()
+        return home
+
+    def peer(
+        self, engine: str, case: str, *, repeats: int, python: Path | None = None, strategy: str = "over"
+    ) -> tuple[Timing, Path]:
+        """Run a peer on the bars of the bench; return its figures and where its sample is."""
+        data = self.data(self.size)
+        out = self.root / f"{case}-{engine}-{strategy}.parquet"
+        command = [python or sys.executable, "-m", f"benchmarks.engines.{engine}", case, data, out]
+        cost = watch(
+            f"{engine} {case}",
+            [*command, "--repeats", str(repeats)],
+            environment={"STRATEGY": strategy, "PYTHONDONTWRITEBYTECODE": "1"},
+            folder=PROJECT,
+        )
+        return Timing.of(cost), out
+
+    def ours(
+        self,
+        home: Path,
+        overrides: list[str],
+        models: tuple[str, ...],
+        *,
+        repeats: int = 3,
+        project: Path | None = None,
+    ) -> tuple[Timing, Path]:
+        """Build models in a home; return the figures and where the sample of the first of them is."""
+        out = self.root / f"{home.name}-{models[0]}.parquet"
+        environment = {"MODELS": " ".join(models), "OVERRIDES": json.dumps(overrides)}
+        if project is not None:
+            environment["PROJECT_DIR"] = str(project)
+        command = [sys.executable, "-m", "benchmarks.engines.quantmill_sets"]
+        watch("preparing", [*command, "prepare", home, out], environment=environment, folder=PROJECT)
+        cost = watch(
+            " ".join(models),
+            [*command, "build", home, out, "--repeats", str(repeats)],
+            environment=environment,
+            folder=PROJECT,
+        )
+        return Timing.of(cost), out
+
+    def check(self, ours: Path, theirs: Path, engine: str) -> None:
+        """Compare an engine's values with ours and say how it went."""
+        agreement = compare(ours, theirs, warm_up=WARM_UP)
+        print(f"- {engine}: {agreement}")
+        if not agreement.holds(_TOLERANCE):
+            self.disagreements.append(engine)
+
+
+def quantmill(home: Path, *overrides: str) -> Cost:
+    """Run the command itself in a home."""
+    command = [sys.executable, "-m", "flows", *overrides]
+    return watch(" ".join(overrides), command, environment={"QUANTMILL_HOME": str(home)}, folder=PROJECT)
+
+
+def title(case: str, what: str) -> None:
+    """Print a case's heading: when, where and how it was measured."""
+    cores = os.cpu_count()
+    print(f"\n### {what}\n\n`python -m benchmarks.features {case}`, {date.today()}, {cores} cores\n")  # noqa: DTZ011
+
+
+def show(timings: list[Timing]) -> None:
+    """Print the figures, ours first; the ratio is the engine's time over ours."""
+    ours = timings[0]
+    rows = [
+        [
+            timing.engine,
+            str(timing.columns),
+            f"{timing.seconds:.2f}",
+            f"{timing.first:.2f}",
+            "" if timing.whole is None else f"{timing.whole:.2f}",
+            f"{timing.seconds / ours.seconds:.2f} ×",
+            f"{timing.peak_mib:,.0f}",
+        ]
+        for timing in timings
+    ]
+    header = ["engine", "columns", "median (s)", "first (s)", "with dbt (s)", "over ours", "peak (MiB)"]
+    print(table(header, rows), flush=True)
+
+
+def goal(what: str, measured: float, limit: float) -> None:
+    """Print whether a figure is within what we promise."""
+    print(f"- {what}: {measured:.2f}, at most {limit:g}: {'met' if measured <= limit else 'MISSED'}")
+
+
+def _beside_qlib(bench: Bench, case: str, ours: Timing, sample: Path) -> list[Timing]:
+    """Run polars both ways and qlib; compare each with ours and print the table. Return the peers' figures."""
+    runs = [bench.peer("polars_factors", case, repeats=3, strategy=way) for way in ("over", "partition")]
+    if bench.peers is not None:
+        runs.append(bench.peer("qlib_factors", case, repeats=1, python=bench.peers))
+    show([ours, *(timing for timing, _ in runs)])
+    print()
+    for timing, path in runs:
+        bench.check(sample, path, timing.engine)
+    return [timing for timing, _ in runs]
+
+
+def alpha158(bench: Bench) -> None:
+    """All 158 factors of qlib's Alpha158."""
+    title("alpha158", f"Alpha158, {bench.size} daily bars")
+    overrides = bench.overrides(bench.size, ("alpha158",))
+    ours, sample = bench.ours(bench.home("daily", overrides), overrides, ("int_features_alpha158",))
+    theirs = _beside_qlib(bench, "alpha158", ours, sample)
+    goal(
+        "ours over polars (the quicker of both ways)", ours.seconds / min(t.seconds for t in theirs[:2]), 1.0
+    )
+    if theirs[2:]:
+        goal("ours over qlib", ours.seconds / theirs[2].seconds, 1 / 6)
+    goal("peak (GiB)", ours.peak_mib / 1024, 4)
+
+
+def factors(bench: Bench) -> None:
+    """Fourteen of them, as a set that an analyst would write: one more SQL file in a copy of the dbt project."""
+    title("factors", f"Fourteen factors, {bench.size} daily bars")
+    overrides = bench.overrides(bench.size, ("core",))
+    project = bench.root / "models_sql"
+    shutil.rmtree(project, ignore_errors=True)
+    shutil.copytree(PROJECT / "models_sql", project)
+    shutil.copyfile(Path(__file__).with_name("int_features_factors.sql"), project / _MODEL)
+    ours, sample = bench.ours(
+        bench.home("daily", overrides), overrides, ("int_features_factors",), repeats=5, project=project
+    )
+    theirs = _beside_qlib(bench, "factors", ours, sample)
+    goal(
+        "ours over polars (the quicker of both ways)", ours.seconds / min(t.seconds for t in theirs[:2]), 1.2
+    )
+    if theirs[2:]:
+        goal("ours over qlib", ours.seconds / theirs[2].seconds, 1 / 5)
+
+
+def core(bench: Bench) -> None:
+    """The indicators of ``core``; TA-Lib has a part of them."""
+    title("core", f"core, {bench.size} daily bars")
+    overrides = bench.overrides(bench.size, ("core",))
+    ours, sample = bench.ours(bench.home("daily", overrides), overrides, ("int_features_core",))
+    talib, path = bench.peer("talib_core", "core", repeats=3)
+    show([ours, talib])
+    print()
+    bench.check(sample, path, talib.engine)
+    goal("core (s)", ours.seconds, 8)
+
+
+def append(bench: Bench) -> None:
+    """One more session after a full build: what the models of ``core`` take to catch up, and the whole command."""
+    title("append", f"One session more, {bench.size} daily bars")
+    home = bench.root / "home-append"
+    shutil.rmtree(home, ignore_errors=True)
+    source = bench.data(bench.size) / "source"
+    growing = bench.root / "growing"
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir()
+    shutil.copyfile(source / "bars-0.parquet", growing / "bars-0.parquet")
+    overrides = ["flow=build", "source=parquet", f"source.path='{growing}/*.parquet'", "features.sets=[core]"]
+    rows = []
+    seconds: dict[str, float] = {}
+    for what in ("everything", "one session more"):
+        cost = quantmill(home, *overrides)
+        seconds = _model_seconds(home)
+        rows.append(
+            [
+                what,
+                f"{cost.seconds:.1f}",
+                f"{_stage_seconds(home):.2f}",
+                f"{sum(seconds.values()):.2f}",
+                f"{seconds['int_features_core']:.2f}",
+                f"{cost.peak_mib:,.0f}",
+            ]
+        )
+        shutil.copyfile(source / "bars-1.parquet", growing / "bars-1.parquet")
+    header = ["what", "whole command (s)", "build stage (s)", "all models (s)", "core (s)", "peak (MiB)"]
+    print(table(header, rows))
+    print()
+    slowest = sorted(seconds.items(), key=lambda item: -item[1])[:8]
+    print("- slowest models: " + ", ".join(f"{name} {value:.2f} s" for name, value in slowest))
+    goal("core, one session more (s)", seconds["int_features_core"], 1)
+
+
+def _model_seconds(home: Path) -> dict[str, float]:
+    """Return model → seconds of the newest dbt invocation."""
+    results: list[dict[str, Any]] = json.loads((home / "dbt" / "target" / "run_results.json").read_text())[
+        "results"
+    ]
+    named = ((result["unique_id"].split("."), result["execution_time"]) for result in results)
+    return {name[2]: seconds for name, seconds in named if name[0] == "model"}
+
+
+def _stage_seconds(home: Path) -> float:
+    """Return the seconds of the newest run's build stage."""
+    manifest = max((home / "runs").glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
+    stages: dict[str, dict[str, float]] = json.loads(manifest.read_text())["stages"]
+    return stages["build"]["seconds"]
+
+
+def intraday(bench: Bench) -> None:
+    """A year of minute bars."""
+    title("intraday", f"core and intraday, {_MINUTES} minute bars")
+    overrides = [
+        "source=synthetic",
+        "source.timeframe=1m",
+        f"source.symbol_count={_MINUTES.symbols}",
+        f"source.bar_count={_MINUTES.bars}",
+        "features=intraday",
+    ]
+    models = ("int_features_core", "int_features_intraday")
+    ours, _ = bench.ours(bench.home("minutes", overrides), overrides, models)
+    show([ours])
+    print()
+    goal("core and intraday (s)", ours.seconds, 30)
+
+
+def growth(bench: Bench) -> None:
+    """How the cost grows with symbols, bars and columns; a table and a plot."""
+    title("growth", "How the cost grows")
+    sets = ("core", "timeseries", "alpha158")
+    middle = Size(_SYMBOLS[-2], _BARS[-1])
+    series = {
+        "symbols": [(Size(symbols, _BARS[-1]), sets[:1]) for symbols in _SYMBOLS],
+        "bars per symbol": [(Size(middle.symbols, bars), sets[:1]) for bars in _BARS],
+        "columns": [(middle, sets[: count + 1]) for count in range(len(sets))],
+    }
+    rows = []
+    panels: dict[str, list[tuple[float, float]]] = {}
+    for axis, points in series.items():
+        panels[axis] = []
+        for size, chosen in points:
+            overrides = bench.overrides(size, chosen)
+            home = bench.home(f"{size.symbols}-{size.bars}", overrides)
+            models = tuple(f"int_features_{name}" for name in chosen)
+            timing, _ = bench.ours(home, overrides, models)
+            place = {"symbols": size.symbols, "bars per symbol": size.bars, "columns": timing.columns}[axis]
+            panels[axis].append((place, timing.seconds))
+            rows.append(
+                [
+                    axis,
+                    str(size),
+                    ", ".join(chosen),
+                    str(timing.columns),
+                    f"{timing.seconds:.2f}",
+                    f"{timing.seconds / size.rows / timing.columns * 1e9:.1f}",
+                    f"{timing.peak_mib:,.0f}",
+                ]
+            )
+    header = ["along", "size", "sets", "columns", "median (s)", "ns per cell", "peak (MiB)"]
+    print(table(header, rows, text_columns=3))
+    _GROWTH_PLOT.write_text(draw(panels))
+    print(f"\nplot: {_GROWTH_PLOT.relative_to(PROJECT)}")
+
+
+CASES: dict[str, Callable[[Bench], None]] = {
+    "alpha158": alpha158,
+    "factors": factors,
+    "core": core,
+    "append": append,
+    "intraday": intraday,
+    "growth": growth,
+}
+
+
+def main() -> None:
+    """Carry out the chosen cases."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(CASES)}; all if none is given")
+    parser.add_argument("--folder", type=Path, help="where bars, homes and peers are kept for the next time")
+    parser.add_argument("--symbols", type=int, default=_SYMBOLS[-1])
+    parser.add_argument("--bars", type=int, default=_BARS[-1])
+    chosen = parser.parse_args()
+    if unknown := [case for case in chosen.cases if case not in CASES]:
+        parser.error(f"no case {unknown[0]!r}; there are {', '.join(CASES)}")
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(chosen.folder or scratch).resolve()
+        root.mkdir(parents=True, exist_ok=True)
+        bench = Bench(root, chosen.symbols, chosen.bars)
+        for case in chosen.cases or list(CASES):
+            CASES[case](bench)
+    if bench.disagreements:
+        sys.exit(f"\nthese engines disagree with ours: {', '.join(bench.disagreements)}")
+
+
+if __name__ == "__main__":
+    main()
