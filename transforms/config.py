@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from transforms.alpha158 import ALPHA158_COLUMNS
 from transforms.errors import ConfigError, nearest
 
 TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d")
@@ -43,6 +44,17 @@ def require_symbols(symbols: list[str], key: str) -> None:
     for symbol in symbols:
         require(is_symbol(symbol), key, "symbols of letters, digits and . - _ / = ^ (at most 32)", symbol)
     require(len(set(symbols)) == len(symbols), key, "a list without duplicates", symbols)
+
+
+def require_alpha158(columns: list[str], key: str) -> None:
+    """Raise ``ConfigError`` for the first entry that is no column of Alpha158, and for duplicates."""
+    for column in columns:
+        if column not in ALPHA158_COLUMNS:
+            hint = nearest(column, ALPHA158_COLUMNS)
+            raise ConfigError(
+                f"{key} must be columns of Alpha158, such as ma20 or rsv5, was {column!r}.{hint}"
+            )
+    require(len(set(columns)) == len(columns), key, "a list without duplicates", columns)
 
 
 def require_date(text: str | None, key: str) -> None:
@@ -299,6 +311,7 @@ class FeaturesConfig:
         level_columns: Patterns (``*``, ``?``, ``[0-9]``) of columns in units of price or shares, which mean nothing
             from one symbol to the next: kept for people and rules, shown to a model only if named in ``columns``.
         periods_per_year: Bars per year, for annualised volatility.
+        alpha158_columns: alpha158: which of its columns are built; empty means all 158.
         return_windows: core: bars of return_N.
         sma_windows: core: bars of sma_N and sma_distance_N.
         ema_windows: core: bars of ema_N.
@@ -323,6 +336,7 @@ class FeaturesConfig:
     columns: list[str] = field(default_factory=list)
     level_columns: list[str] = field(default_factory=lambda: list(_LEVEL_COLUMNS))
     periods_per_year: int = 252
+    alpha158_columns: list[str] = field(default_factory=list)
     return_windows: list[int] = field(default_factory=lambda: [1, 5, 10, 20, 60])
     sma_windows: list[int] = field(default_factory=lambda: [10, 20, 50, 200])
     ema_windows: list[int] = field(default_factory=lambda: [9, 12, 21, 26])
@@ -350,7 +364,9 @@ class FeaturesConfig:
             ok = re.fullmatch(r"[a-z][a-z0-9_]{0,62}", column) is not None
             require(ok, "features.columns", "lower-case column names", column)
             if column in LABEL_COLUMNS:
-                raise ConfigError(f"features.columns: {column!r} is a column of the labels and never a feature")
+                raise ConfigError(
+                    f"features.columns: {column!r} is a column of the labels and never a feature"
+                )
         for pattern in self.level_columns:
             ok = re.fullmatch(r"[a-z0-9_*?\[\]-]{1,63}", pattern) is not None
             require(ok, "features.level_columns", "patterns of lower-case column names", pattern)
@@ -360,6 +376,7 @@ class FeaturesConfig:
             "in 1..1000000",
             self.periods_per_year,
         )
+        require_alpha158(self.alpha158_columns, "features.alpha158_columns")
         self._check_windows()
         self._check_intraday()
         for timeframe in self.higher_timeframes:
@@ -388,7 +405,9 @@ class FeaturesConfig:
         for name, low in lowest.items():
             windows: list[int] = getattr(self, name)
             for window in windows:
-                require(low <= window <= MAX_WINDOW, f"features.{name}", f"bars in {low}..{MAX_WINDOW}", window)
+                require(
+                    low <= window <= MAX_WINDOW, f"features.{name}", f"bars in {low}..{MAX_WINDOW}", window
+                )
             distinct = len(set(windows)) == len(windows) > 0
             require(distinct, f"features.{name}", "at least one window, none twice", windows)
         period = self.seasonal_period
