@@ -240,6 +240,12 @@ def _check(page: Page, kind: str, number: int, config: SourceConfig) -> None:
         )
 
 
+def sessions_until(last: date) -> date:
+    """Return the date until which ``raw.sessions`` is loaded where ``last`` is the last bar's session."""
+    ahead = last + _SESSIONS_AHEAD
+    return ahead.replace(day=monthrange(ahead.year, ahead.month)[1])
+
+
 def _load_sessions(warehouse: Warehouse, config: SourceConfig) -> None:
     """Bring ``raw.sessions`` to cover the bars and some weeks more; touch nothing if it does.
 
@@ -256,8 +262,7 @@ def _load_sessions(warehouse: Warehouse, config: SourceConfig) -> None:
     if first is None:
         return
     start = first.replace(day=1)
-    ahead = last + _SESSIONS_AHEAD
-    end = ahead.replace(day=monthrange(ahead.year, ahead.month)[1])
+    end = sessions_until(last)
     sql = "select min(session_date), max(session_date) from raw.sessions where calendar = ?"
     have_first, have_last = warehouse.read(sql, [config.calendar]).row(0)
     if have_first is not None:

@@ -276,19 +276,35 @@ class Warehouse:
             self.execute(f"delete from {table.name} where {condition}", list(where.values()))
             return self.append(table, frame)
 
+    @property
+    def name(self) -> str:
+        """What the database is called in full names: ``<name>.<schema>.<table>``."""
+        return str(self.value("select current_database()"))
+
+    @contextmanager
+    def attached(self, path: Path, name: str, *, read_only: bool = True) -> Iterator[None]:
+        """Let SQL say ``<name>.<schema>.<table>`` for the tables of another database while the block lasts.
+
+        Args:
+            path: The other database's file, which nothing else in this process has open.
+            name: A plain identifier.
+            read_only: Whether it is only read; otherwise it is made if it is not there.
+        """
+        quoted = str(path).replace("'", "''")
+        self.execute(f"attach '{quoted}' as {_checked(name)}{' (read_only)' if read_only else ''}")
+        try:
+            yield
+        finally:
+            self.execute(f"detach {name}")
+
     def publish(self, target: Path) -> None:
         """Copy the warehouse to ``target``: readers see the old file or the new one, never a mixture."""
         target.parent.mkdir(parents=True, exist_ok=True)
         building = target.with_name(f".{target.name}.building")
         for leftover in (building, building.with_name(building.name + ".wal")):
             leftover.unlink(missing_ok=True)
-        database = self.value("select current_database()")
-        quoted = str(building).replace("'", "''")
-        self.execute(f"attach '{quoted}' as publishing")
-        try:
-            self.execute(f'copy from database "{database}" to publishing')
-        finally:
-            self.execute("detach publishing")
+        with self.attached(building, "publishing", read_only=False):
+            self.execute(f'copy from database "{self.name}" to publishing')
         with building.open("rb") as handle:
             os.fsync(handle.fileno())
         failpoint("publish.rename")
