@@ -123,7 +123,8 @@ class BuildVars:
     def as_dict(self) -> dict[str, Any]:
         """Return the vars as plain data, without what the SQL does not read."""
         vars_ = asdict(self)
-        del vars_["features"]["columns"]  # what a model sees of the features, whatever SQL builds
+        for key in ("columns", "level_columns"):  # what a model sees of the features, whatever SQL builds
+            del vars_["features"][key]
         vars_["labels"] = with_other_kinds(self.labels)
         return vars_
 

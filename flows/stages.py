@@ -185,7 +185,7 @@ def _train_inputs(run: Run) -> Any:
     config = run.config
     return {
         "training_set": run.outputs["build"]["digests"]["training_set"],
-        "features": config.features.columns,
+        "features": [config.features.columns, config.features.level_columns],
         "labels": plain(config.labels),
         "split": plain(config.split),
         "model": plain(config.model),

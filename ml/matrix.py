@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,8 @@ class FeatureTable:
 def feature_columns(warehouse: Warehouse, config: FeaturesConfig) -> tuple[str, ...]:
     """Return the columns of ``marts.training_set`` that a model may see.
 
-    ``config.columns`` in their order; where it is empty, every numeric column that is neither key nor label.
+    ``config.columns`` in their order; where it is empty, every numeric column that is neither key nor label, and
+    none of ``config.level_columns``: prices and shares mean nothing from one symbol to the next.
 
     Raises:
         ConfigError: A configured column is unknown (the nearest are named), a key, a label, not numeric or
@@ -77,7 +79,14 @@ def feature_columns(warehouse: Warehouse, config: FeaturesConfig) -> tuple[str, 
             raise ConfigError(f"features.columns: {column!r} must be numeric, was {kinds[column]}")
         if column in config.columns[:position]:
             raise ConfigError(f"features.columns: {column!r} is named twice")
-    return tuple(config.columns) or tuple(allowed)
+    if config.columns:
+        return tuple(config.columns)
+    chosen = [name for name in allowed if not any(fnmatchcase(name, level) for level in config.level_columns)]
+    if not chosen:
+        raise ConfigError(
+            "features.level_columns leave no column of marts.training_set; name some in features.columns"
+        )
+    return tuple(chosen)
 
 
 def load_features(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -142,13 +143,21 @@ class Lab:
         return cls(home, Warehouse(home.warehouse, engine), engine)
 
     def load(self, bars: list[dict[str, Any]], actions: list[dict[str, Any]] | None = None) -> None:
-        """Make the raw tables hold exactly these rows, nothing quarantined."""
+        """Make the raw tables hold exactly these rows, nothing quarantined.
+
+        Raw data is otherwise only appended to: the next build must not go by what the last one took in.
+        """
+        shutil.rmtree(self.home.dbt / "state", ignore_errors=True)
         for table in (BARS, CORPORATE_ACTIONS, SESSIONS, QUARANTINE_BARS, QUARANTINE_CORPORATE_ACTIONS):
             self.warehouse.execute(f"delete from {table.name}")
         for table, rows in ((BARS, bars), (CORPORATE_ACTIONS, actions or [])):
             numbered = [row | {"page_row": row.get("page_row", i)} for i, row in enumerate(rows)]
             self.warehouse.append(table, pl.DataFrame(numbered, infer_schema_length=None))
-        days = sorted({row["session_date"] for row in bars})
+        # The calendar is published ahead.
+        last = max((row["session_date"] for row in bars), default=day(0))
+        days = sorted(
+            {row["session_date"] for row in bars} | {last + timedelta(days=i) for i in range(1, 63)}
+        )
         self.warehouse.append(
             SESSIONS,
             pl.DataFrame({"calendar": ["24/7"] * len(days), "session_date": days, "is_half_day": False}),

@@ -2,7 +2,7 @@
 
 Nothing here knows the SQL. TA-Lib's conventions (seeds, first defined bar) are followed from its C sources'
 documentation: RSI, ATR and EMA start with the plain mean of their first full window; MACD starts both of its
-averages on the slow one's first bar.
+averages on the slow one's first bar. Directional movement, Aroon and OBV are TA-Lib's own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import talib
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -90,13 +91,12 @@ def slope(y: Floats, x: Floats) -> float:
 
 
 def features_of(bars: pd.DataFrame, benchmark: pd.DataFrame) -> pd.DataFrame:
-    """Return one symbol's features but ``return_rank_20``; ``bars`` and ``benchmark`` are adjusted."""
+    """Return one symbol's features; ``bars`` and ``benchmark`` are adjusted."""
     o, h, lo, c, v = (bars[name].to_numpy() for name in ("open", "high", "low", "close", "volume"))
     r = np.log(c / lagged(c, 1))
     tp = (h + lo + c) / 3
-    index = benchmark.set_index("bar_at").close
-    index_r = np.log(index / index.shift(1)).reindex(bars.bar_at).to_numpy()
-    index_20 = (index / index.shift(20) - 1).reindex(bars.bar_at).to_numpy()
+    index = benchmark.set_index("bar_at").close.reindex(bars.bar_at).to_numpy()
+    index_r, index_20 = np.log(index / lagged(index, 1)), index / lagged(index, 20) - 1
     f: dict[str, Floats] = {}
     for n in (1, 5, 10, 20, 60):
         f[f"return_{n}"] = c / lagged(c, n) - 1
@@ -104,8 +104,13 @@ def features_of(bars: pd.DataFrame, benchmark: pd.DataFrame) -> pd.DataFrame:
     f["momentum_12_1"] = lagged(c, 21) / lagged(c, 252) - 1
     f["gap"] = o / lagged(c, 1) - 1
     f["intraday_range"] = (h - lo) / c
+    for n in (10, 20):
+        f[f"roc_{n}"] = 100 * f[f"return_{n}"]
     for n in (10, 20, 50, 200):
+        f[f"sma_{n}"] = rolling(np.mean, n, c)
         f[f"sma_distance_{n}"] = rolling(lambda w: w[-1] / np.mean(w) - 1, n, c)
+    for n in (9, 12, 21, 26):
+        f[f"ema_{n}"] = ema(c, n, 0, 2 / (n + 1))
     annual = np.sqrt(YEAR)
     for n in (10, 20, 60):
         f[f"volatility_{n}"] = rolling(lambda w: np.std(w, ddof=1) * annual or np.nan, n, r)
@@ -116,20 +121,42 @@ def features_of(bars: pd.DataFrame, benchmark: pd.DataFrame) -> pd.DataFrame:
     klass = 0.5 * ranges - (2 * np.log(2) - 1) * np.log(c / o) ** 2
     f["garman_klass_20"] = rolling(lambda w: np.sqrt(max(np.mean(w), 0)) * annual or np.nan, 20, klass)
 
+    overnight, daytime = np.log(o / lagged(c, 1)), np.log(c / o)
+    inside = np.log(h / c) * np.log(h / o) + np.log(lo / c) * np.log(lo / o)
+    k = 0.34 / (1.34 + 21 / 19)
+
+    def yang_zhang(gaps: Floats, moves: Floats, ranges: Floats) -> float:
+        variance = np.var(gaps, ddof=1) + k * np.var(moves, ddof=1) + (1 - k) * np.mean(ranges)
+        return float(np.sqrt(variance) * annual) or np.nan
+
+    f["yang_zhang_20"] = rolling(yang_zhang, 20, overnight, daytime, inside)
+
     tr = np.maximum(h, lagged(c, 1)) - np.minimum(lo, lagged(c, 1))
-    f["natr_14"] = 100 * ema(tr, 14, 1, 1 / 14) / c
+    f["atr_14"] = ema(tr, 14, 1, 1 / 14)
+    f["natr_14"] = 100 * f["atr_14"] / c
+    # TA-Lib gives 0 as long as nothing has moved.
+    moved = np.maximum.accumulate((h != h[0]) | (lo != lo[0]) | (h != lo))
+    f["adx_14"] = np.where(moved, talib.ADX(h, lo, c, 14), np.nan)
+    f["plus_di_14"] = np.where(moved, talib.PLUS_DI(h, lo, c, 14), np.nan)
+    f["minus_di_14"] = np.where(moved, talib.MINUS_DI(h, lo, c, 14), np.nan)
+    f["aroon_down_25"], f["aroon_up_25"] = talib.AROON(h, lo, 25)
     change = c - lagged(c, 1)
     up, down = (
         ema(np.where(np.isnan(change), np.nan, np.maximum(s * change, 0)), 14, 1, 1 / 14) for s in (1, -1)
     )
     f["rsi_14"] = np.array([100 * quotient(a, a + b) for a, b in zip(up, down, strict=True)])
     macd = ema(c, 12, 14, 2 / 13) - ema(c, 26, 0, 2 / 27)
-    f["macd_hist_12_26_9_over_close"] = (macd - ema(macd, 9, 25, 0.2)) / c
+    f["macd_12_26_9"], f["macd_signal_12_26_9"] = macd, ema(macd, 9, 25, 0.2)
+    f["macd_hist_12_26_9"] = macd - f["macd_signal_12_26_9"]
+    f["macd_hist_12_26_9_over_close"] = f["macd_hist_12_26_9"] / c
 
     def percent_b(w: Floats) -> float:
         middle, width = np.mean(w), 2 * np.std(w)
         return position(w[-1], middle - width, middle + width) if np.ptp(w) else np.nan
 
+    f["bbands_upper_20_2"] = rolling(lambda w: np.mean(w) + 2 * np.std(w), 20, c)
+    f["bbands_middle_20_2"] = f["sma_20"]
+    f["bbands_lower_20_2"] = rolling(lambda w: np.mean(w) - 2 * np.std(w), 20, c)
     f["bbands_percent_b_20_2"] = rolling(percent_b, 20, c)
     f["bbands_width_20_2"] = rolling(lambda w: 4 * np.std(w) / np.mean(w) if np.ptp(w) else np.nan, 20, c)
     raw_k = 100 * rolling(lambda hh, ll, cc: position(cc[-1], min(ll), max(hh)), 14, h, lo, c)
@@ -148,7 +175,19 @@ def features_of(bars: pd.DataFrame, benchmark: pd.DataFrame) -> pd.DataFrame:
     f["mfi_14"] = rolling(
         lambda m, t, vv: 100 * quotient(sum((t * vv)[m > 0]), sum((t * vv)[m != 0])), 14, move, tp, v
     )
-    f["donchian_position_20"] = rolling(lambda hh, ll, cc: position(cc[-1], min(ll), max(hh)), 20, h, lo, c)
+    for n in (20, 55):
+        f[f"donchian_upper_{n}"] = rolling(max, n, h)
+        f[f"donchian_lower_{n}"] = rolling(min, n, lo)
+        f[f"donchian_position_{n}"] = rolling(
+            lambda hh, ll, cc: position(cc[-1], min(ll), max(hh)), n, h, lo, c
+        )
+    middle, width = ema(c, 20, 0, 2 / 21), 2 * ema(tr, 20, 1, 1 / 20)
+    f["keltner_upper_20_2"], f["keltner_lower_20_2"] = middle + width, middle - width
+    f["keltner_position_20_2"] = 0.5 + (c - middle) / np.where(width > 0, 2 * width, np.nan)
+    f["obv"] = talib.OBV(c, v)
+    f["vwap_distance_20"] = rolling(
+        lambda t, vv, cc: quotient(cc[-1] * sum(vv), sum(t * vv)) - 1, 20, tp, v, c
+    )
     f["high_252_distance"] = rolling(lambda hh, cc: cc[-1] / max(hh) - 1, 252, h, c)
     f["drawdown_252"] = rolling(lambda cc: cc[-1] / max(cc) - 1, 252, c)
     f["volume_zscore_20"] = rolling(
@@ -169,8 +208,4 @@ def features(bars: pd.DataFrame, actions: pd.DataFrame, benchmark: str) -> pd.Da
         symbol: adjust(group, actions[actions.symbol == symbol]) for symbol, group in bars.groupby("symbol")
     }
     index = adjusted.pop(benchmark)
-    out = pd.concat([features_of(adjusted[symbol], index) for symbol in sorted(adjusted)], ignore_index=True)
-    by_bar = out.groupby("bar_at").return_20
-    known = by_bar.transform("count")
-    rank = (by_bar.rank(method="min") - 1) / (known - 1).where(known > 1)
-    return out.assign(return_rank_20=rank)
+    return pd.concat([features_of(adjusted[symbol], index) for symbol in sorted(adjusted)], ignore_index=True)

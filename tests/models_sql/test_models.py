@@ -99,7 +99,7 @@ def test_only_listed_members_have_features_and_without_benchmark_nothing_compare
     assert not bars["is_benchmark"].any()
     assert set(features["symbol"]) == {"B"}
     assert features["return_20"].null_count() == 20
-    for name in ("beta_60", "relative_return_20", "return_rank_20"):
+    for name in ("beta_60", "relative_return_20"):
         assert features[name].null_count() == len(features), name
 
 
@@ -175,4 +175,4 @@ def test_every_key_is_tested_but_of_views_between_tested_tables(manifest: dict[s
         if node["resource_type"] == "test" and node["name"].startswith("unique_and_not_null")
     }
     untested = {name for name, model in _models(manifest).items() if model["unique_id"] not in tested}
-    assert untested == {"int_bar_returns", "int_rolling_indicators", "int_signals_momentum"}
+    assert untested == {"int_signals_momentum"}

@@ -46,7 +46,7 @@ def _directional(starts: Rows, high: Array, low: Array, close: Array, n: int) ->
             has_direction = ranges > 0 and plus + minus > 0
             index = 100 * (abs(plus - minus) / (plus + minus)) if has_direction else 0.0
             if known < 2 * n:
-                average += index / n
+                average += (index - average) / (known - n + 1)
             elif has_direction:
                 average += (index - average) / n
             if known >= 2 * n - 1 and has_direction:
