@@ -7,6 +7,6 @@ select
 from {{ ref('features') }}
 where
     false
-    {%- for column in columns if column.dtype | lower == 'double' %}
+    {%- for column in columns if column.dtype | lower in ['double', 'float'] %}
     or not isfinite({{ column.name }})
     {%- endfor %}
