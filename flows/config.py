@@ -51,7 +51,7 @@ from transforms.ops import SEVERITIES
 from transforms.paths import PROJECT
 
 CONF = PROJECT / "conf"
-FLOWS = ("research", "ingest", "build", "train", "backtest", "trade")
+FLOWS = ("research", "ingest", "build", "train", "backtest", "trade", "audit_lookahead")
 
 
 @dataclass
@@ -63,16 +63,25 @@ class FlowConfig:
         session: Trade: the session to decide at its close (ISO date); None for the newest.
         start: Trade: with ``end``, replay every session from start to end through the broker.
         end: Trade: see ``start``.
+        audit_cuts: Audit: at how many bars history is cut.
+        audit_seed: Audit: chooses where, and which symbols.
+        audit_symbols: Audit: of how many symbols, beside the benchmark; 0 for all.
     """
 
     name: str = MISSING
     session: str | None = None
     start: str | None = None
     end: str | None = None
+    audit_cuts: int = 5
+    audit_seed: int = 0
+    audit_symbols: int = 0
 
     def __post_init__(self) -> None:
         if self.name != MISSING:
             require_choice(self.name, FLOWS, "flow")
+        require(1 <= self.audit_cuts <= 1000, "flow.audit_cuts", "in 1..1000", self.audit_cuts)
+        require(0 <= self.audit_seed < 2**32, "flow.audit_seed", "in 0..4294967295", self.audit_seed)
+        require(0 <= self.audit_symbols <= 100_000, "flow.audit_symbols", "in 0..100000", self.audit_symbols)
         require_date(self.session, "flow.session")
         require_date(self.start, "flow.start")
         require_date(self.end, "flow.end")

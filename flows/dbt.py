@@ -161,6 +161,7 @@ def build(
     engine: EngineConfig | None = None,
     select: str | None = None,
     changed_only: bool = False,
+    tests: bool = True,
 ) -> BuildResult:
     """Build and test the models into ``staging``, ``intermediate`` and ``marts``.
 
@@ -173,6 +174,7 @@ def build(
         changed_only: Run only models whose SQL, macros, config or vars differ from the last complete build, and
             what depends on them. The caller vouches that raw data is the same. Falls back to everything where
             that build was broken off, had other operators, or left a relation that is no longer there.
+        tests: Whether the data tests run.
 
     Where the data has changed but code and vars have not, tables materialised as ``refreshed`` replace only what
     can differ.
@@ -184,6 +186,8 @@ def build(
     state = BuildState(home, PROJECT_DIR, build_vars.as_dict())
     with _LOCK:
         args = ["build", "--exclude-resource-type", "unit_test"]
+        if not tests:
+            args += ["--exclude-resource-type", "test"]
         mode: BuildMode = "full"
         if select is not None:
             # Cautious: a test that also reads models outside the selection says nothing about it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _MARKS = {"running": ("▶", "cyan"), "done": ("✔", "green"), "unchanged": ("=", "dim"), "failed": ("✘", "red")}
 _SHOWN_NOTES = 5
+_TEXT_COLUMNS = 2  # of a printed table
 _NOTE_STYLE = {"warning": "yellow", "error": "red"}
 
 
@@ -68,6 +70,15 @@ class Display:
         if not self._console.is_terminal:
             word = "unchanged" if skipped else f"{seconds:.1f} s"
             self._console.print(f"{stage}: {word}  {detail}", highlight=False, soft_wrap=True)
+
+    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table above the stages; its first two columns are text, the others figures."""
+        table = Table(title=title, title_justify="left", title_style="bold")
+        for place, name in enumerate(header):
+            table.add_column(name, justify="left" if place < _TEXT_COLUMNS else "right", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self._console.print(table)
 
     def note(self, severity: str, message: str) -> None:
         """Keep an alert for the summary."""

@@ -178,6 +178,55 @@ BUILD = Stage(
     shared=True,
 )
 
+# ---------------------------------------------------------------- audit
+
+
+def _audit_inputs(run: Run) -> Any:
+    flow = run.config.flow
+    asked = [flow.audit_cuts, flow.audit_seed, flow.audit_symbols]
+    return {"basis": _build_basis(run), "built": run.outputs["build"]["digests"], "asked": asked}
+
+
+def _audit(run: Run, _fingerprint: str) -> dict[str, Any]:
+    from expectations.lookahead import as_frame, as_rows, complaint, summarise
+    from flows.lookahead import audit
+
+    flow = run.config.flow
+    findings = audit(
+        run.home,
+        run.warehouse,
+        build_vars(run),
+        engine=run.config.engine,
+        cuts=flow.audit_cuts,
+        seed=flow.audit_seed,
+        symbols=flow.audit_symbols,
+        on_step=lambda step: run.display.update("audit", step),
+    )
+    path = run.home.runs / run.run_id / "lookahead.csv"
+    as_frame(findings).write_csv(path)
+    columns = summarise(findings)
+    run.display.table("Look-ahead, all cuts together", *as_rows(columns))
+    if problem := complaint(columns):
+        raise QuantmillError(f"{problem}  (each cut: {path})")
+    return {
+        "cuts": len({finding.cut for finding in findings}),
+        "columns": len(columns),
+        "cells": sum(column.cells for column in columns),
+        "path": str(path.relative_to(run.home.root)),
+    }
+
+
+AUDIT_LOOKAHEAD = Stage(
+    "audit",
+    code=("models_sql", "flows/dbt.py", "flows/lookahead.py", "expectations/lookahead.py", "transforms"),
+    inputs=_audit_inputs,
+    carry_out=_audit,
+    detail=lambda out: (
+        f"{out['cuts']} cuts, {out['columns']} columns, {out['cells']:,} cells, none differs"
+    ),
+    intact=lambda run, out: (run.home.root / out["path"]).exists(),
+)
+
 # ---------------------------------------------------------------- train
 
 

@@ -40,6 +40,12 @@ def build() -> str:
 
 
 @task(cache_policy=NO_CACHE)
+def audit_lookahead() -> str:
+    """Build on cut histories and compare."""
+    return _carry_out(stages.AUDIT_LOOKAHEAD)
+
+
+@task(cache_policy=NO_CACHE)
 def train() -> str:
     """Train the walk-forward models and check what they predict."""
     said = _carry_out(stages.TRAIN)

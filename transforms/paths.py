@@ -76,6 +76,11 @@ class Home:
         return self.root / "dbt"
 
     @property
+    def audit(self) -> Path:
+        """The scratch warehouse of an audit in progress."""
+        return self.root / "audit"
+
+    @property
     def prefect(self) -> Path:
         return self.root / "prefect"
 
