@@ -7,6 +7,9 @@
     and is materialised as 'refreshed', which supplies their values while the select streams into the table.
     Arguments are columns, row-wise SQL expressions or further calls, then numbers. In the compiled SQL a call reads
     "ema(adj_close, 12)".
+
+    Operators across the symbols of one bar (ranks, z-scores) are called in the same way from operators_across(…), by
+    models with changes='session'.
 #}
 
 {% macro operator(name) -%}
@@ -28,4 +31,9 @@
 {# The relation whose rows the calls of a model are over; (symbol, bar_at) must be its key. #}
 {% macro operators_over(relation) -%}
     operators_over({{ relation }})
+{%- endmacro %}
+
+{# The same for calls across the symbols of each bar. #}
+{% macro operators_across(relation) -%}
+    operators_across({{ relation }})
 {%- endmacro %}

@@ -4,7 +4,7 @@
     The model's SQL is the whole SELECT in either case. Options:
 
     changes           'symbol'   a row depends on its symbol's bars up to its own (the default)
-                      'session'  on all symbols' bars up to its own, as ranks do; no operators
+                      'session'  on all symbols' bars up to its own, as ranks do; operators across symbols only
                       'all'      on anything: made anew each time
     reach_back        days before the first changed bar from which rows may differ
     may_look_ahead    allows operators that depend on later bars: labels

@@ -239,10 +239,8 @@ def _expected(market: list[Traded]) -> dict[date, set[str]]:
             month = before.year * 12 + before.month - RULES.lookback_months
             recent = [day for day in sessions if day <= before and day.year * 12 + day.month > month]
             listed = [day for day in recent if day >= bars[0][1]]
-            traded = sum(
-                Fraction(price) * Fraction(shares) for _, day, price, shares in bars if day in recent
-            )
-            average = traded / len(listed)
+            worth = [Fraction(price) * Fraction(shares) for _, day, price, shares in bars if day in recent]
+            average = sum(worth, start=Fraction(0)) / len(listed)
             good = bars[-1][2] >= RULES.min_price and average >= RULES.min_dollar_volume
             if good and len(bars) >= RULES.min_history:
                 ranked.append((-average, symbol))

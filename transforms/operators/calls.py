@@ -32,6 +32,12 @@ class Call:
         return inner + self.operator.lookahead(*self.parameters)
 
     @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The operator and those of the calls within."""
+        inner = [part.operators for part in self.series if isinstance(part, Call)]
+        return (self.operator, *(operator for found in inner for operator in found))
+
+    @property
     def expressions(self) -> tuple[str, ...]:
         """The SQL expressions that must be read to compute it."""
         found: list[str] = []

@@ -22,6 +22,7 @@ Rows = npt.NDArray[np.int64]
 
 # Every module that registers operators.
 _MODULES = (
+    "across",
     "changes",
     "conditions",
     "directional",
@@ -104,6 +105,8 @@ class Operator:
             is entry ``output``: names that share their work share ``compute``. NaN stands for NULL, both ways.
         output: Entry of the tuple; None where ``compute`` returns one array.
         lookahead: Given the parameters, how many bars after its own a value may depend on; 0 for all but labels.
+        across: Whether it goes across the symbols of one bar (a segment is a bar, its rows ascend by symbol) instead
+            of along the bars of one symbol.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Operator:
     compute: Callable[..., Any]
     output: int | None
     lookahead: Callable[..., int]
+    across: bool
     description: str
 
 
@@ -124,6 +128,7 @@ def operator(
     parameters: tuple[Parameter, ...] = (),
     outputs: tuple[str, ...] | None = None,
     lookahead: Callable[..., int] | None = None,
+    across: bool = False,
 ) -> Callable[[_F], _F]:
     """Register a function as an operator of its own name, or as one operator per entry of ``outputs``."""
 
@@ -139,6 +144,7 @@ def operator(
                 compute=function,
                 output=index if outputs else None,
                 lookahead=lookahead or (lambda *_: 0),
+                across=across,
                 description=(function.__doc__ or "").strip(),
             )
         return function

@@ -19,7 +19,7 @@ from transforms.operators.catalogue import Array, Rows, Segments
 KEY = ("symbol", "bar_at")
 ROWS = "operator_rows"  # the name under which the model's SQL finds the stream
 
-_OVER = re.compile(r"operators_over\(([a-zA-Z0-9_.\"]+)\)")
+_OVER = re.compile(r"operators_(over|across)\(([a-zA-Z0-9_.\"]+)\)")
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
 # Rows that one thread takes at a time: large enough for DuckDB's row groups, small enough for memory.
@@ -36,10 +36,12 @@ class Plan:
         calls: Identifier → call.
         columns: Columns of the relation that the SQL reads besides, the key first.
         expressions: Expressions that the calls are over, each once.
+        across: Whether operators go across the symbols of each bar instead of along the bars of each symbol.
     """
 
     sql: str
     relation: str
+    across: bool
     calls: dict[str, Call]
     columns: tuple[str, ...]
     expressions: tuple[str, ...]
@@ -58,7 +60,7 @@ class Plan:
 
 
 def plan(sql: str, columns_of: Any) -> Plan | None:
-    """Return the plan of a model's SQL, None where it has no ``operators_over``.
+    """Return the plan of a model's SQL, None where it has no ``operators_over`` or ``operators_across``.
 
     Args:
         sql: The compiled SQL.
@@ -76,12 +78,19 @@ def plan(sql: str, columns_of: Any) -> Plan | None:
             )
         return None
     if len(found) > 1:
-        raise QuantmillError(f"a model is over one relation, was {', '.join(found)}")
-    there = tuple(columns_of(found[0]))
+        names = ", ".join(name for _, name in found)
+        raise QuantmillError(f"a model is over one relation, was {names}")
+    across, relation = found[0][0] == "across", found[0][1]
+    for name, call in calls.items():
+        if any(operator.across != across for operator in call.operators):
+            direction = "across symbols: from {{ operators_across(…) }}"
+            direction = "along bars: from {{ operators_over(…) }}" if across else direction
+            raise QuantmillError(f'"{name}" goes {direction}')
+    there = tuple(columns_of(relation))
     missing = [name for name in KEY if name not in there]
     if missing:
         raise QuantmillError(
-            f"{found[0]}: operators go by symbol and bar_at; there is no column {missing[0]}"
+            f"{relation}: operators go by symbol and bar_at; there is no column {missing[0]}"
         )
     text = without_calls(sql)
     read = set(_WORD.findall(text))
@@ -89,7 +98,8 @@ def plan(sql: str, columns_of: Any) -> Plan | None:
     expressions = tuple(dict.fromkeys(part for call in calls.values() for part in call.expressions))
     return Plan(
         sql=_OVER.sub(ROWS, sql),
-        relation=found[0],
+        relation=relation,
+        across=across,
         calls=calls,
         columns=(*KEY, *wanted),
         expressions=expressions,
@@ -98,13 +108,21 @@ def plan(sql: str, columns_of: Any) -> Plan | None:
 
 @dataclass(frozen=True)
 class SortedRows:
-    """The relation's rows, sorted by symbol and bar."""
+    """The relation's rows, sorted by symbol and bar; across symbols, by bar and symbol.
+
+    Attributes:
+        table: The plan's columns.
+        series: The plan's expressions.
+        symbols: Every symbol once, ascending.
+        starts: Row of each symbol's first bar, or of each bar's first symbol, and the total at the end.
+        bar_at: Microseconds since 1970.
+    """
 
     table: pa.Table
     series: tuple[Array, ...]
     symbols: list[str]
     starts: Rows
-    bar_at: Rows  # microseconds since 1970
+    bar_at: Rows
 
 
 def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
@@ -125,29 +143,35 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
     bar_at = table.column("bar_at").cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
     series = [_as_doubles(table.column(_series_name(i))) for i in range(len(plan_.expressions))]
     table = table.select(list(plan_.columns))
-    if not _is_sorted(codes, bar_at):
-        permutation = np.argsort(codes, kind="stable")
-        if not _is_sorted(codes[permutation], bar_at[permutation]):
-            permutation = np.lexsort((bar_at, codes))
-        codes, bar_at = codes[permutation], bar_at[permutation]
+    segment, within, segments = codes, bar_at, len(names)
+    if plan_.across:
+        bars = np.unique(bar_at)
+        # Few enough to fit: sorting by small numbers is quicker.
+        kind = np.uint16 if len(bars) <= np.iinfo(np.uint16).max else np.int64
+        segment, within, segments = np.searchsorted(bars, bar_at).astype(kind), codes, len(bars)
+    if not _is_sorted(segment, within):
+        permutation = np.argsort(segment, kind="stable")
+        if not _is_sorted(segment[permutation], within[permutation]):
+            permutation = np.lexsort((within, segment))
+        segment, within, bar_at = segment[permutation], within[permutation], bar_at[permutation]
         series = [values[permutation] for values in series]
         table = table.take(pa.array(permutation))
-        repeated = (codes[1:] == codes[:-1]) & (bar_at[1:] == bar_at[:-1])
+        repeated = (segment[1:] == segment[:-1]) & (within[1:] == within[:-1])
         if repeated.any():
             where = int(np.argmax(repeated))
             moment = np.datetime64(int(bar_at[where]), "us")
             raise QuantmillError(
-                f"{plan_.relation}: symbol and bar_at must be a key; {names[order[codes[where]]]} at {moment} "
+                f"{plan_.relation}: symbol and bar_at must be a key; {table.column('symbol')[where]} at {moment} "
                 "is there twice"
             )
-    starts = np.searchsorted(codes, np.arange(len(names) + 1)).astype(np.int64)
+    starts = np.searchsorted(segment, np.arange(segments + 1)).astype(np.int64)
     return SortedRows(table, tuple(series), [names[i] for i in order], starts, bar_at)
 
 
-def _is_sorted(codes: Any, bar_at: Rows) -> bool:
-    """Whether rows ascend strictly by (symbol, bar)."""
-    same = codes[1:] == codes[:-1]
-    return bool(np.all((codes[1:] > codes[:-1]) | (same & (bar_at[1:] > bar_at[:-1]))))
+def _is_sorted(segment: Any, within: Any) -> bool:
+    """Whether rows ascend strictly by segment and within it."""
+    same = segment[1:] == segment[:-1]
+    return bool(np.all((segment[1:] > segment[:-1]) | (same & (within[1:] > within[:-1]))))
 
 
 def _as_doubles(column: pa.ChunkedArray) -> Array:
@@ -162,7 +186,7 @@ def _series_name(index: int) -> str:
 
 
 def stream(plan_: Plan, rows: SortedRows, wanted: Rows, threads: int) -> pa.RecordBatchReader:
-    """Return the wanted rows with every call's column, computed by symbol on ``threads`` threads while they are read.
+    """Return the wanted rows with every call's column, computed by segment on ``threads`` threads while they are read.
 
     Args:
         plan_: What to compute.

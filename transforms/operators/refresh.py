@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.errors import QuantmillError
+from transforms.operators.catalogue import Rows
 from transforms.operators.execute import ROWS, Plan, SortedRows, plan, read_rows, stream
 
 CHANGED = "intermediate.int_changed_symbols"
@@ -38,7 +39,8 @@ def refresh(
         target: ``schema.table``.
         full: Make the table anew whatever has changed.
         changes: ``symbol`` (a row depends on its symbol's bars up to its own), ``session`` (on all symbols' bars up
-            to its own) or ``all`` (on anything: always made anew).
+            to its own) or ``all`` (on anything: always made anew). Operators along bars need ``symbol`` or ``all``,
+            those across symbols ``session`` or ``all``.
         reach_back: Days before the first changed bar from which rows may differ (buckets of bars).
         may_look_ahead: Whether operators that depend on later bars are allowed (labels).
 
@@ -54,11 +56,14 @@ def refresh(
             raise QuantmillError(
                 f'"{ahead}" looks ahead: that is for labels, and never for what is decided on'
             )
-        if planned is not None and changes == "session":
-            raise QuantmillError("operators go by symbol: changes must be symbol or all")
+        if planned is not None and changes == ("symbol" if planned.across else "session"):
+            right = "session" if planned.across else "symbol"
+            raise QuantmillError(f"changes must be {right} or all for these operators, was {changes!r}")
         everything = full or changes == "all" or not _columns(connection, target)
-        if planned is not None:
-            _refresh_operators(connection, planned, target, everything, reach_back)
+        if planned is not None and planned.across:
+            _refresh_across(connection, planned, target, everything, reach_back)
+        elif planned is not None:
+            _refresh_along(connection, planned, target, everything, reach_back)
         elif everything:
             connection.execute(f"create or replace table {target} as {sql}")
         else:
@@ -83,10 +88,9 @@ def _changed(reach_back: int) -> str:
 def _refresh_plain(connection: Any, sql: str, target: str, changes: str, reach_back: int) -> None:
     """Replace the rows from the first changed bar on: of the changed symbols, or of all."""
     changed = _changed(reach_back)
-    first = connection.execute(f"select min(changed_from) from {changed}").fetchone()[0]
-    if first is None:
+    since = _first_change(connection, reach_back)
+    if since is None:
         return
-    since = f"cast('{first.isoformat()}' as timestamp)"
     table = target.rsplit(".", maxsplit=1)[-1]
     if changes == "session":
         connection.execute(f"delete from {target} where bar_at >= {since}")
@@ -103,11 +107,27 @@ def _refresh_plain(connection: Any, sql: str, target: str, changes: str, reach_b
     )
 
 
-def _refresh_operators(
-    connection: Any, planned: Plan, target: str, everything: bool, reach_back: int
-) -> None:
-    """Compute the calls, and make or mend the table from the stream of rows."""
-    threads = int(connection.execute("select current_setting('threads')").fetchone()[0])
+def _first_change(connection: Any, reach_back: int) -> str | None:
+    """Return the literal of the first changed bar of any symbol, None where nothing has changed."""
+    first = connection.execute(f"select min(changed_from) from {_changed(reach_back)}").fetchone()[0]
+    return None if first is None else f"cast('{first.isoformat()}' as timestamp)"
+
+
+def _refresh_across(connection: Any, planned: Plan, target: str, everything: bool, reach_back: int) -> None:
+    """Compute calls across symbols: a bar's values depend on that bar alone, so only the replaced ones are read."""
+    reading = planned.reading
+    if not everything:
+        since = _first_change(connection, reach_back)
+        if since is None:
+            return
+        connection.execute(f"delete from {target} where bar_at >= {since}")
+        reading += f" where bar_at >= {since}"
+    rows = read_rows(planned, connection.execute(reading).to_arrow_table())
+    _write(connection, planned, rows, rows.starts[:-1].copy(), target, everything)
+
+
+def _refresh_along(connection: Any, planned: Plan, target: str, everything: bool, reach_back: int) -> None:
+    """Compute calls along each symbol's bars: all of them are read, those from the first changed one on replaced."""
     reading = planned.reading
     if not everything:
         reading += f" where symbol in (select symbol from {CHANGED})"
@@ -116,6 +136,14 @@ def _refresh_operators(
     if not everything:
         wanted = _wanted(connection, rows, planned.lookahead, reach_back)
         _delete(connection, rows, wanted, target)
+    _write(connection, planned, rows, wanted, target, everything)
+
+
+def _write(
+    connection: Any, planned: Plan, rows: SortedRows, wanted: Rows, target: str, everything: bool
+) -> None:
+    """Make the table of the stream of rows, or add them to it."""
+    threads = int(connection.execute("select current_setting('threads')").fetchone()[0])
     connection.register(ROWS, stream(planned, rows, wanted, threads))
     try:
         if everything:
