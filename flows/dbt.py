@@ -185,9 +185,7 @@ def build(
     started = time.perf_counter()
     state = BuildState(home, PROJECT_DIR, build_vars.as_dict())
     with _LOCK:
-        args = ["build", "--exclude-resource-type", "unit_test"]
-        if not tests:
-            args += ["--exclude-resource-type", "test"]
+        args = ["build", *(("--exclude-resource-type", "unit_test") if tests else ("--resource-type", "model"))]
         mode: BuildMode = "full"
         if select is not None:
             # Cautious: a test that also reads models outside the selection says nothing about it.
