@@ -47,23 +47,21 @@ def _first_touch(
     low: Array,
     first: int,
     stop_bar: int,
-    gaps_from: int,
     upper: float,
     lower: float,
 ) -> tuple[int, float, bool]:
     """Walk the bars ``first`` to ``stop_bar - 1`` to the first that reaches a level.
 
     Returns the bar, which level (0 where none is reached: the bar is ``stop_bar``), and whether it opened there
-    already. The bar is -1 where an unknown price leaves that open. An opening counts from ``gaps_from`` on.
+    already. The bar is -1 where an unknown price leaves that open.
     """
     for j in range(first, stop_bar):
         if not (open_[j] > 0 and high[j] > 0 and low[j] > 0):
             return -1, _TIME, False
-        if j >= gaps_from:
-            if open_[j] >= upper:
-                return j, _PROFIT, True
-            if open_[j] <= lower:
-                return j, _STOP, True
+        if open_[j] >= upper:
+            return j, _PROFIT, True
+        if open_[j] <= lower:
+            return j, _STOP, True
         # Which came first within a bar is not known: the loss is taken to have.
         if low[j] <= lower:
             return j, _STOP, False
@@ -100,9 +98,7 @@ def _barriers(
             upper = entry * (1 + gain) * (1 - _TOLERANCE) if profit > 0 else np.inf
             lower = entry * (1 - loss) * (1 + _TOLERANCE) if stop > 0 else -np.inf
             limit = t + 1 + bars
-            at, which, at_open = _first_touch(
-                open_, high, low, t + 1, min(limit, end), t + 1 + delay, upper, lower
-            )
+            at, which, at_open = _first_touch(open_, high, low, t + 1, min(limit, end), upper, lower)
             if at < 0:
                 continue
             if which == _TIME:
@@ -221,8 +217,7 @@ def _touches(
                 lowest = min(lowest, low[j])
                 if not is_touched and high[j] >= target:
                     is_touched = True
-                    is_gap = j > t + delay and open_[j] >= target
-                    earned = open_[j] / entry - 1 if is_gap else rise
+                    earned = open_[j] / entry - 1 if open_[j] >= target else rise
             out[4, t] = there / bars
             if there == 0:
                 continue

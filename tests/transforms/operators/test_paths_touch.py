@@ -49,6 +49,12 @@ def test_a_rise_is_taken_at_its_price_or_at_the_open_above_it() -> None:
     assert touch(DECISION, quiet, (101, 104.9, 90, 91), quiet)["reached"] == 0.0
 
 
+def test_a_rise_on_a_tick_grid_counts_whatever_adjustment_does_to_its_last_bits() -> None:
+    for factor in np.random.default_rng(0).uniform(0.1, 10, 200):
+        bars = [tuple(price * factor for price in row) for row in (DECISION, (100, 115, 99.5, 100))]
+        assert touch(*bars, length=1, rise=0.15)["reached"] == 1.0
+
+
 def test_a_window_from_this_close_may_gap_on_its_first_bar() -> None:
     got = touch(DECISION, (110, 111, 99, 100), ENTRY, ENTRY, delay=0)
     assert got["reached"] == 1.0
