@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from execution.config import StrategyConfig
 from flows.dbt_state import BuildState, drop_orphans, read_manifest, target_path
+from flows.saved_macros import save_macros
 from transforms.config import (
     TIMEFRAMES,
     EngineConfig,
@@ -163,7 +164,7 @@ def build(
     changed_only: bool = False,
     tests: bool = True,
 ) -> BuildResult:
-    """Build and test the models into ``staging``, ``intermediate`` and ``marts``.
+    """Build and test the models into ``staging``, ``intermediate`` and ``marts``; a complete build saves ``macros``.
 
     Args:
         home: ``home.dbt`` takes everything that dbt writes.
@@ -185,7 +186,10 @@ def build(
     started = time.perf_counter()
     state = BuildState(home, PROJECT_DIR, build_vars.as_dict())
     with _LOCK:
-        args = ["build", *(("--exclude-resource-type", "unit_test") if tests else ("--resource-type", "model"))]
+        args = [
+            "build",
+            *(("--exclude-resource-type", "unit_test") if tests else ("--resource-type", "model")),
+        ]
         mode: BuildMode = "full"
         if select is not None:
             # Cautious: a test that also reads models outside the selection says nothing about it.
@@ -207,6 +211,7 @@ def build(
         if select is None:
             state.remember(warehouse)
             drop_orphans(home, warehouse)
+            save_macros(warehouse)
     ran = [
         result
         for result in results
