@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
-from transforms.config import require, require_choice
+from transforms.config import TIMEFRAMES, require, require_choice
+
+
+@dataclass
+class Parameters:
+    """Numbers that decide a strategy's signals."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            if "range" in item.metadata:
+                low, high = item.metadata["range"]
+                value = getattr(self, item.name)
+                require(low <= value <= high, f"strategy.parameters.{item.name}", f"in {low}..{high}", value)
 
 
 @dataclass
@@ -16,13 +28,34 @@ class StrategyConfig:
     Attributes:
         name: The strategy's name, as in ``marts.signals.strategy``.
         scores: ``predictions`` (the trained model's, out of sample) or ``signals`` (a SQL strategy's).
+        parameters: What the strategy's SQL takes; see each strategy.
     """
+
+    is_intraday: ClassVar[bool] = False
 
     name: str = "???"
     scores: str = "predictions"
+    parameters: Any = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_choice(self.scores, ("predictions", "signals"), "strategy.scores")
+        if self.name != "???":
+            ok = re.fullmatch(r"[a-z][a-z0-9_]{0,47}", self.name) is not None
+            require(ok, "strategy.name", "lower-case letters, digits and _ (at most 48)", self.name)
+
+    def require_timeframe(self, timeframe: str) -> None:
+        """Refuse a timeframe that the strategy cannot trade.
+
+        Raises:
+            ConfigError: Names both keys.
+        """
+        intraday = [name for name in TIMEFRAMES if name != "1d"]
+        require(
+            not self.is_intraday or timeframe in intraday,
+            f"source.timeframe with strategy={self.name}",
+            f"one of {', '.join(intraday)}",
+            timeframe,
+        )
 
 
 @dataclass
@@ -31,11 +64,11 @@ class PortfolioConfig:
 
     Attributes:
         name: The construction's name.
-        side: ``long`` (top k) or ``long_short`` (top k against bottom k).
-        k: Names held on each side.
-        weighting: ``equal``, or ``inverse_volatility`` on ``volatility_20``.
+        side: ``long`` (scores above 0) or ``long_short`` (those below 0 as well).
+        k: Names held on each side, best first; 0 for all, each with a place of its own whether held or not.
+        weighting: ``equal``, ``inverse_volatility`` on ``volatility_20``, or ``score`` (in proportion to it).
         gross: Sum of absolute target weights when fully invested (fraction of equity).
-        rebalance: ``daily``, or the first session of each ``weekly`` or ``monthly`` period.
+        rebalance: ``bar`` (at every bar), ``daily``, or the first session of each ``weekly`` or ``monthly`` period.
         min_trade_weight: Changes smaller than this fraction of equity are not traded.
         whole_shares: Whether quantities are rounded towards zero to whole shares.
         initial_cash: Cash at the start of a backtest or a simulated account (USD).
@@ -53,10 +86,10 @@ class PortfolioConfig:
 
     def __post_init__(self) -> None:
         require_choice(self.side, ("long", "long_short"), "portfolio.side")
-        require(self.k >= 1, "portfolio.k", "at least 1", self.k)
-        require_choice(self.weighting, ("equal", "inverse_volatility"), "portfolio.weighting")
+        require(self.k >= 0, "portfolio.k", "at least 0", self.k)
+        require_choice(self.weighting, ("equal", "inverse_volatility", "score"), "portfolio.weighting")
         require(0 < self.gross <= 4, "portfolio.gross", "in (0, 4]", self.gross)
-        require_choice(self.rebalance, ("daily", "weekly", "monthly"), "portfolio.rebalance")
+        require_choice(self.rebalance, ("bar", "daily", "weekly", "monthly"), "portfolio.rebalance")
         require(
             0 <= self.min_trade_weight < 1, "portfolio.min_trade_weight", "in [0, 1)", self.min_trade_weight
         )

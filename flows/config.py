@@ -7,7 +7,7 @@ plain dataclasses, whose ``__post_init__`` checks the ranges. From there on noth
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from execution.config import (
     SimulatedBrokerConfig,
     StrategyConfig,
 )
+from execution.strategies import STRATEGIES
 from expectations.config import GateConfig
 from ml.config import LogisticConfig, ModelConfig, SplitConfig, XgboostConfig
 from transforms.config import (
@@ -143,6 +144,13 @@ class RunConfig:
             require(moment.tzinfo is None, "as_of", "UTC without a zone suffix", self.as_of)
         self.features.require_timeframe(self.source.timeframe)
         self.labels.require_fit(self.source.timeframe, self.universe)
+        self.strategy.require_timeframe(self.source.timeframe)
+        require(
+            self.portfolio.weighting != "inverse_volatility" or "core" in self.features.sets,
+            "portfolio.weighting",
+            "equal or score where features.sets is without core, which has volatility_20",
+            self.portfolio.weighting,
+        )
 
 
 # group → name of the schema → class. The names are what conf/<group>/*.yaml lists under defaults.
@@ -165,7 +173,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
     },
     "split": {"split": SplitConfig},
     "model": {"xgboost": XgboostConfig, "logistic": LogisticConfig},
-    "strategy": {"strategy": StrategyConfig},
+    "strategy": dict(STRATEGIES),
     "portfolio": {"portfolio": PortfolioConfig},
     "costs": {"costs": CostsConfig},
     "risk": {"risk": RiskConfig},
@@ -236,8 +244,20 @@ def all_keys() -> dict[str, str]:
     for group, classes in SCHEMAS.items():
         keys[group] = f"conf/{group}/"
         for node in classes.values():
-            keys.update({f"{group}.{item.name}": f"conf/{group}/" for item in fields(node)})
+            keys.update({f"{group}.{name}": f"conf/{group}/" for name, _ in keys_of(node)})
     return keys
+
+
+def keys_of(node: type) -> list[tuple[str, Field[Any]]]:
+    """Return key → field of a schema; keys of a dataclass within it as ``outer.inner``."""
+    found: list[tuple[str, Field[Any]]] = []
+    for item in fields(node):
+        inner: Any = item.default_factory
+        if isinstance(inner, type) and is_dataclass(inner):
+            found += [(f"{item.name}.{name}", deeper) for name, deeper in keys_of(inner)]
+        else:
+            found.append((item.name, item))
+    return found
 
 
 def unknown_key(key: str) -> ConfigError:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from inspect import getdoc
+from typing import Any
 
-from flows.config import SCHEMAS, RunConfig, choices_of
+from flows.config import SCHEMAS, RunConfig, choices_of, keys_of
 from transforms.paths import PROJECT
 
 TARGET = PROJECT / "docs" / "configuration.md"
@@ -37,6 +38,16 @@ def _attributes(node: type) -> dict[str, str]:
     return found
 
 
+def _nested_attributes(node: type) -> dict[str, str]:
+    """Return the same of the dataclasses within it, as ``outer.inner``."""
+    found: dict[str, str] = {}
+    for item in fields(node):
+        inner: Any = item.default_factory
+        if isinstance(inner, type) and is_dataclass(inner):
+            found |= {f"{item.name}.{name}": text for name, text in _attributes(inner).items()}
+    return found
+
+
 def _default(item: Field[object]) -> str:
     if item.default_factory is not MISSING:
         return f"`{item.default_factory()}`"
@@ -52,16 +63,16 @@ def page() -> str:
     for group in order:
         parts.append(f"\n## {group}\n\nChoices: {', '.join(f'`{name}`' for name in choices_of(group))}.\n")
         for name, node in SCHEMAS[group].items():
-            words = _attributes(node)
+            words = _attributes(node) | _nested_attributes(node)
             title = f"\n### {group}={name}\n" if len(SCHEMAS[group]) > 1 else ""
             parts.append(
                 f"{title}\n{(getdoc(node) or '').splitlines()[0]}\n\n| key | default | meaning |\n| --- | --- | --- |\n"
             )
-            for item in fields(node):
-                if item.name == "name":
+            for key, item in keys_of(node):
+                if key == "name":
                     continue
-                meaning = words.get(item.name, "").replace("|", "\\|").replace("``", "`")
-                parts.append(f"| `{group}.{item.name}` | {_default(item)} | {meaning} |\n")
+                meaning = words.get(key, "").replace("|", "\\|").replace("``", "`")
+                parts.append(f"| `{group}.{key}` | {_default(item)} | {meaning} |\n")
     return "".join(parts)
 
 

@@ -21,6 +21,7 @@ NEEDS = {
     ("source", "parquet"): ["source.path=x"],
     ("source", "csv"): ["source.path=x"],
     ("universe", "list"): ["universe.symbols=[A]"],
+    ("strategy", "intraday_mean_reversion"): ["source=synthetic", "source.timeframe=1m"],
     ("features", "intraday"): ["source=synthetic", "source.timeframe=1m"],
     ("features", "multi_timeframe_intraday"): ["source=synthetic", "source.timeframe=1m"],
 }
@@ -72,7 +73,7 @@ def test_every_group_of_the_schema_has_a_folder_and_the_reverse() -> None:
 
 @pytest.mark.parametrize("key", sorted(key for key in all_keys() if "." in key))
 def test_every_key_misspelt_is_refused_by_name(key: str) -> None:
-    group, name = key.split(".")
+    group, name = key.split(".", maxsplit=1)
     typo = f"{group}.{name}x"
     for override in (f"{typo}=1", f"+{typo}=1"):
         error = refusal(override)
@@ -143,6 +144,64 @@ def test_features_that_the_bars_cannot_give_are_refused_naming_both_keys(
     assert error.exit_code == 2
     for words in said:
         assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["trend_breakout", "entry_bars=1"], ["strategy.parameters.entry_bars", "2..1000", "1"]),
+        (["trend_breakout", "entry_bars=twenty"], ["strategy.parameters.entry_bars", "'twenty'"]),
+        (["trend_breakout", "exit_bars=60"], ["strategy.parameters.exit_bars", "entry_bars (55)", "60"]),
+        (
+            ["trend_breakout", "entry_barz=20"],
+            ["entry_barz", "Did you mean", "strategy.parameters.entry_bars"],
+        ),
+        (["momentum", "lookback_bars=21"], ["strategy.parameters.lookback_bars", "skip_bars (21)"]),
+        (["mean_reversion", "stop_zscore=1"], ["strategy.parameters.stop_zscore", "entry_zscore (1.5)"]),
+        (["mean_reversion", "oversold=70"], ["strategy.parameters.oversold", "0.0..50.0", "70"]),
+        (["pairs", "pairs=[KO]"], ["strategy.parameters.pairs", "FIRST:SECOND", "'KO'"]),
+        (["pairs", "pairs=[KO:KO]"], ["strategy.parameters.pairs", "two different symbols"]),
+        (["pairs", 'pairs=["KO:x\' or true"]'], ["strategy.parameters.pairs", "x' or true"]),
+        (["pairs", "pairs=[KO:PEP,PEP:KO]"], ["strategy.parameters.pairs", "in either order"]),
+        (["pairs", "rank_by=cointegratin"], ["strategy.parameters.rank_by", "Did you mean: cointegration"]),
+        (["swing_trend", "entry=crossing"], ["strategy.parameters.entry", "Did you mean: cross"]),
+        (["swing_trend", "slow_bars=20"], ["strategy.parameters.slow_bars", "fast_bars (20)"]),
+        (
+            [
+                "factor_composite",
+                *(f"{f}_weight=0" for f in ("momentum", "low_volatility", "reversal", "liquidity")),
+            ],
+            ["strategy.parameters.…_weight", "other than 0"],
+        ),
+        (["intraday_mean_reversion"], ["source.timeframe", "strategy=intraday_mean_reversion", "1m", "'1d'"]),
+        (["model", "lookback_bars=20"], ["strategy.parameters.lookback_bars", "conf/strategy/"]),
+    ],
+)
+def test_a_bad_parameter_of_a_strategy_is_refused_by_name(overrides: list[str], said: list[str]) -> None:
+    strategy, *parameters = overrides
+    error = refusal(f"strategy={strategy}", *(f"strategy.parameters.{text}" for text in parameters))
+    assert error.exit_code == 2
+    for words in said:
+        assert words in str(error)
+
+
+def test_weighting_by_volatility_needs_the_features_that_have_it() -> None:
+    error = refusal("portfolio=long_short", "features=alpha158")
+    assert error.exit_code == 2
+    assert "portfolio.weighting" in str(error)
+    assert "core" in str(error)
+
+
+def test_a_strategy_of_ones_own_takes_any_parameters_and_no_misspelt_one(tmp_path: Path) -> None:
+    (tmp_path / "strategy").mkdir()
+    (tmp_path / "strategy" / "mine.yaml").write_text(
+        "defaults:\n  - /schema/strategy@_here_: own\n"
+        "name: mine\nscores: signals\nparameters: {bars: 20, legs: [A, B]}\n"
+    )
+    path = f"hydra.searchpath=[file://{tmp_path}]"
+    config = composed("strategy=mine", "strategy.parameters.bars=30", path)
+    assert config.strategy.parameters == {"bars": 30, "legs": ["A", "B"]}
+    assert "strategy.parameters.barz" in str(refusal("strategy=mine", "strategy.parameters.barz=30", path))
 
 
 def test_an_experiment_with_a_typo_is_refused(tmp_path: Path) -> None:
