@@ -13,14 +13,14 @@ def is_rebalance(session_date: date, previous_session: date | None, rebalance: s
     Args:
         session_date: The bar's session.
         previous_session: The session of the bar before it, None where there is none.
-        rebalance: ``daily`` (every session), or the first session of each ``weekly`` (ISO week) or
-            ``monthly`` period. The first bar of all is always one.
+        rebalance: ``bar`` (every bar), ``daily`` (the first bar of every session), or that of the first session of
+            each ``weekly`` (ISO week) or ``monthly`` period. The first bar of all is always one.
 
     Raises:
         ConfigError: If ``rebalance`` is none of these.
     """
-    require_choice(rebalance, ("daily", "weekly", "monthly"), "portfolio.rebalance")
-    if previous_session is None:
+    require_choice(rebalance, ("bar", "daily", "weekly", "monthly"), "portfolio.rebalance")
+    if rebalance == "bar" or previous_session is None:
         return True
     if rebalance == "daily":
         return session_date != previous_session

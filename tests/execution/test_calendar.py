@@ -9,6 +9,7 @@ from transforms.errors import ConfigError
 @pytest.mark.parametrize(
     ("session", "previous", "rebalance", "expected"),
     [
+        (date(2024, 1, 3), date(2024, 1, 3), "bar", True),
         (date(2024, 1, 3), date(2024, 1, 2), "daily", True),
         (date(2024, 1, 3), date(2024, 1, 3), "daily", False),  # a later bar of the same session
         (date(2024, 1, 8), date(2024, 1, 5), "weekly", True),  # Monday after Friday

@@ -117,21 +117,27 @@ def slow_orders(
         return {}
     if portfolio.weighting == "inverse_volatility":
         usable = [n for n in usable if volatility[n] > 0]
-    sides = [(1, [n for n in sorted(usable, key=lambda n: (-score[n], n)) if score[n] > 0][: portfolio.k])]
+    places = portfolio.k or len(usable)
+    sure = dict(zip(names, given_scores.confidence.tolist(), strict=True))
+    by_score = sorted(usable, key=lambda n: (-score[n], -sure[n], n))
+    sides = [(1, [n for n in by_score if score[n] > 0][:places])]
     if portfolio.side == "long_short":
-        by_score = sorted(usable, key=lambda n: (-score[n], n))
-        sides.append((-1, [n for n in by_score[::-1] if score[n] < 0][: portfolio.k]))
+        by_score = sorted(sorted(usable, reverse=True), key=lambda n: (score[n], -sure[n]))
+        sides.append((-1, [n for n in by_score if score[n] < 0][:places]))
+    parts = len(sides) if portfolio.k else 1
+    exposure = sum(abs(score[n]) for _, chosen in sides for n in chosen)
     weight = dict.fromkeys(names, 0.0)
     for sign, chosen in sides:
         for n in chosen:
             if portfolio.weighting == "equal":
-                share = 1 / portfolio.k
+                share = 1 / places / parts
+            elif portfolio.weighting == "score":
+                share = abs(score[n]) / max(1, exposure)
             else:
-                share = (
-                    (1 / volatility[n]) / sum(1 / volatility[m] for m in chosen) * len(chosen) / portfolio.k
-                )
+                inverse = (1 / volatility[n]) / sum(1 / volatility[m] for m in chosen)
+                share = inverse * len(chosen) / places / parts
             # A single name of a leveraged book meets the largest cap that a config can set.
-            weight[n] = sign * min(portfolio.gross / len(sides) * share, 1.0) if worth > 0 else 0.0
+            weight[n] = sign * min(portfolio.gross * share, 1.0) if worth > 0 else 0.0
     orders = {}
     for n in names:
         if math.isnan(price[n]) or bar.sessions_since_bar[names.index(n)] > 0:

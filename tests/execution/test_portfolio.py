@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,53 @@ def test_name_without_a_volatility_leaves_its_place_to_the_next(unusable: float)
     given = scores([0.4, 0.3, 0.2, 0.1], volatility=[unusable, 0.2, 0.2, 0.2])
     weights = target_weights(ABCD, given, config(weighting="inverse_volatility"))
     assert weights.tolist() == pytest.approx([0, 0.45, 0.45, 0])
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"), [("long", [0.225, 0, 0, 0.225]), ("long_short", [0.225, 0, -0.225, 0.225])]
+)
+def test_without_a_k_each_scored_symbol_has_a_place_and_flat_ones_leave_it_in_cash(
+    side: str, expected: list[float]
+) -> None:
+    assert target_weights(ABCD, scores([1, 0, -1, 0.1]), config(side=side, k=0)).tolist() == expected
+    fewer = target_weights(ABCD, scores([1, NAN, NAN, 0]), config(side=side, k=0))
+    assert fewer.tolist() == [0.45, 0, 0, 0], "a symbol without a score has no place"
+    assert target_weights(ABCD, scores([NAN] * 4), config(side=side, k=0)).tolist() == [0] * 4
+
+
+def test_without_a_k_the_held_divide_their_places_by_volatility() -> None:
+    given = scores([1, 0, 1, 1], volatility=[0.1, 0.2, 0.3, NAN])
+    weights = target_weights(ABCD, given, config(k=0, weighting="inverse_volatility"))
+    assert weights.tolist() == pytest.approx([0.9 * 2 / 3 * 0.75, 0, 0.9 * 2 / 3 * 0.25, 0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "score", "expected"),
+    [
+        ({"k": 0}, [0.5, -0.25, 0, 0.25], [0.45, 0, 0, 0.225]),
+        ({"k": 0, "side": "long_short"}, [0.5, -0.25, 0, NAN], [0.45, -0.225, 0, 0]),
+        (
+            {"k": 0, "side": "long_short"},
+            [1, -0.5, 0, 0.5],
+            [0.45, -0.225, 0, 0.225],
+        ),  # more than all there is
+        ({"k": 1, "side": "long_short"}, [0.2, -0.3, 0.1, -0.1], [0.18, -0.27, 0, 0]),
+        ({"k": 0}, [0, 0, NAN, -1], [0, 0, 0, 0]),
+    ],
+)
+def test_weighting_by_score_gives_each_its_share_and_no_more_than_the_gross(
+    changes: dict[str, object], score: list[float], expected: list[float]
+) -> None:
+    weights = target_weights(ABCD, scores(score), config(weighting="score", **changes))
+    assert weights.tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("side", ["long", "long_short"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_of_equal_scores_the_more_confident_are_held(side: str, sign: int) -> None:
+    given = replace(scores([sign] * 4), confidence=np.array([0.2, 0.9, NAN, 0.5]))
+    held = np.flatnonzero(target_weights(ABCD, given, config(side=side))).tolist()
+    assert held == ([1, 3] if sign > 0 or side == "long_short" else [])
 
 
 def test_weights_follow_their_symbols_under_any_order() -> None:
