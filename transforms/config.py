@@ -294,6 +294,16 @@ FEATURE_SETS = ("core", "alpha158", "timeseries", "intraday", "cross_section", "
 
 MAX_WINDOW = 10_000  # bars; the range that operators take
 
+CROSS_SECTION_FORMS = ("rank", "zscore", "winsorised")
+_CROSS_SECTION_COLUMNS = (
+    *("return_1", "return_5", "return_20", "return_60", "momentum_12_1", "residual_momentum"),
+    *("volatility_20", "log_dollar_volume_20", "amihud_20"),
+)
+_CROSS_SECTION_COLUMN = (
+    r"(return|log_dollar_volume|amihud)_[1-9][0-9]{0,3}|volatility_([2-9]|[1-9][0-9]{1,3})"
+    r"|momentum_12_1|residual_momentum"
+)
+
 _LEVEL_COLUMNS = (
     *("sma_[0-9]*", "ema_[0-9]*", "macd_[0-9]*", "macd_signal_*", "macd_hist_*[0-9]"),
     *("bbands_upper_*", "bbands_middle_*", "bbands_lower_*", "donchian_upper_*", "donchian_lower_*"),
@@ -329,6 +339,13 @@ class FeaturesConfig:
         regime_short_bars: intraday: bars of the volatility that volatility_regime puts over the long one's.
         regime_long_bars: intraday: bars of the long one.
         higher_timeframes: multi_timeframe: which bars it looks at, of ``HIGHER_TIMEFRAMES``.
+        cross_section_columns: cross_section: what is compared among the members of a bar: return_N, volatility_N,
+            log_dollar_volume_N, amihud_N (N bars), momentum_12_1 and residual_momentum.
+        cross_section_forms: cross_section: in which forms, each a suffix: ``rank``, ``zscore``, ``winsorised``.
+        winsorise_by: cross_section: ``deviations`` or ``quantile``: where winsorised values end.
+        winsorise_deviations: cross_section: so many standard deviations from the mean of the members.
+        winsorise_quantile: cross_section: at this quantile of the members on either side.
+        beta_window: cross_section: bars of beta_N and correlation_N, and of the betas of residual_momentum.
     """
 
     name: str = "???"
@@ -354,6 +371,12 @@ class FeaturesConfig:
     regime_short_bars: int = 30
     regime_long_bars: int = 390
     higher_timeframes: list[str] = field(default_factory=lambda: ["week", "month"])
+    cross_section_columns: list[str] = field(default_factory=lambda: list(_CROSS_SECTION_COLUMNS))
+    cross_section_forms: list[str] = field(default_factory=lambda: list(CROSS_SECTION_FORMS))
+    winsorise_by: str = "deviations"
+    winsorise_deviations: float = 3.0
+    winsorise_quantile: float = 0.01
+    beta_window: int = 60
 
     def __post_init__(self) -> None:
         require(bool(self.sets), "features.sets", "at least one set", self.sets)
@@ -378,6 +401,7 @@ class FeaturesConfig:
         )
         require_alpha158(self.alpha158_columns, "features.alpha158_columns")
         self._check_windows()
+        self._check_cross_section()
         self._check_intraday()
         for timeframe in self.higher_timeframes:
             require_choice(timeframe, HIGHER_TIMEFRAMES, "features.higher_timeframes")
@@ -412,6 +436,29 @@ class FeaturesConfig:
             require(distinct, f"features.{name}", "at least one window, none twice", windows)
         period = self.seasonal_period
         require(2 <= period <= MAX_WINDOW, "features.seasonal_period", f"in 2..{MAX_WINDOW}", period)
+
+    def _check_cross_section(self) -> None:
+        columns, forms = self.cross_section_columns, self.cross_section_forms
+        for column in columns:
+            ok = re.fullmatch(_CROSS_SECTION_COLUMN, column) is not None
+            rule = (
+                "columns like return_20, volatility_20, log_dollar_volume_20, amihud_20 (bars in 1..9999, of "
+                "volatility from 2), momentum_12_1 or residual_momentum"
+            )
+            require(ok, "features.cross_section_columns", rule, column)
+        distinct = len(set(columns)) == len(columns) > 0
+        require(distinct, "features.cross_section_columns", "at least one column, none twice", columns)
+        for form in forms:
+            require_choice(form, CROSS_SECTION_FORMS, "features.cross_section_forms")
+        distinct = len(set(forms)) == len(forms) > 0
+        require(distinct, "features.cross_section_forms", "at least one form, none twice", forms)
+        require_choice(self.winsorise_by, ("deviations", "quantile"), "features.winsorise_by")
+        limit = self.winsorise_deviations
+        require(0.1 <= limit < 100, "features.winsorise_deviations", "in [0.1, 100)", limit)
+        limit = self.winsorise_quantile
+        require(0 <= limit < 0.5, "features.winsorise_quantile", "in [0, 0.5)", limit)
+        window = self.beta_window
+        require(2 <= window <= MAX_WINDOW, "features.beta_window", f"in 2..{MAX_WINDOW}", window)
 
     def _check_intraday(self) -> None:
         minutes = self.opening_range_minutes

@@ -35,6 +35,12 @@ def growth(segments: Segments, x: Array, n: int) -> Array:
     return growth_from(segments, x, x, n)
 
 
+@operator(series=("y", "slope", "x"))
+def remainder(_: Segments, y: Array, slope: Array, x: Array) -> Array:
+    """What of y is left without slope times x."""
+    return y - slope * x
+
+
 @operator(series=("x",), parameters=(periods(),))
 def log_growth(segments: Segments, x: Array, n: int) -> Array:
     """Natural logarithm of x over x so many bars ago; NULL unless both are above 0."""
