@@ -2,7 +2,8 @@
 
 {%- set columns = cross_section_columns() -%}
 {%- set beta_window = var_integer('features.beta_window', 2, 10000) | int -%}
-{%- set growths = [operator('log_growth', 'adj_close', 1), operator('log_growth', 'benchmark_close', 1)] -%}
+{%- set growth = operator('log_growth', 'adj_close', 1) -%}
+{%- set benchmark_growth = operator('log_growth', 'benchmark_close', 1) -%}
 
 with
 
@@ -21,8 +22,8 @@ final as (
         {%- for column in (columns + ['return_20', 'residual_momentum']) | unique %}
         {{ cross_section_value(column) }} as {{ column }},
         {%- endfor %}
-        {{ operator('rolling_beta', *growths, beta_window) }} as beta_{{ beta_window }},
-        {{ operator('rolling_correlation', *growths, beta_window) }} as correlation_{{ beta_window }}
+        {{ operator('rolling_beta', growth, benchmark_growth, beta_window) }} as beta_{{ beta_window }},
+        {{ operator('rolling_correlation', growth, benchmark_growth, beta_window) }} as correlation_{{ beta_window }}
     from bars
 
 )
