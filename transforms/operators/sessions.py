@@ -202,7 +202,7 @@ def _last_completed(starts: Rows, bucket: Array, complete: Array, ended: Array) 
 def last_completed(segments: Segments, bucket: Array, complete: Array, ended: Array) -> Array:
     """The last bar of a higher timeframe that was complete at this bar's end; NULL before the first one is.
 
-    ``bucket`` says which higher bar this bar belongs to (its start, in seconds), ``complete`` when that one is
+    ``bucket`` says which higher bar this bar belongs to (its start), ``complete`` when that one is
     complete and ``ended`` when this bar is, in the same unit. A bucket that is never complete is never answered.
     """
     return _last_completed(segments.starts, bucket, complete, ended)

@@ -1,0 +1,3 @@
+{{ config(enabled='15m' in longer_timeframes()) }}
+
+{{ resampled_bars('15m') }}

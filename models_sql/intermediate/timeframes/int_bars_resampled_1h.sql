@@ -1,0 +1,3 @@
+{{ config(enabled='1h' in longer_timeframes()) }}
+
+{{ resampled_bars('1h') }}

@@ -1,0 +1,3 @@
+{{ config(enabled='30m' in longer_timeframes()) }}
+
+{{ resampled_bars('30m') }}

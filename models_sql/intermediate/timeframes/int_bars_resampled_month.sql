@@ -1,0 +1,3 @@
+{{ config(enabled='month' in longer_timeframes()) }}
+
+{{ resampled_bars('month') }}

@@ -1,0 +1,3 @@
+{{ config(enabled='session' in longer_timeframes()) }}
+
+{{ resampled_bars('session') }}

@@ -1,0 +1,3 @@
+{{ config(enabled='week' in longer_timeframes()) }}
+
+{{ resampled_bars('week') }}

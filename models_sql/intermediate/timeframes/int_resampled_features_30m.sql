@@ -1,0 +1,3 @@
+{{ config(materialized='refreshed', reach_back=2, enabled=is_chosen_timeframe('30m')) }}
+
+{{ resampled_features(ref('int_bars_resampled_30m')) }}
