@@ -37,6 +37,7 @@ _MODULES = (
     "seasonal",
     "sessions",
     "smoothing",
+    "spreads",
 )
 
 

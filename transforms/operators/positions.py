@@ -33,6 +33,28 @@ def latched(segments: Segments, enter: Array, leave: Array) -> Array:
 
 
 @compiled
+def _latched_within(starts: Rows, session: Array, enter: Array, leave: Array) -> Array:
+    out = np.zeros(len(enter))
+    for s in range(len(starts) - 1):
+        now, held = np.nan, False
+        for t in range(starts[s], starts[s + 1]):
+            held = held and session[t] == now
+            now = session[t]
+            held = (held or enter[t] > 0) and not (leave[t] > 0 or np.isnan(now))
+            out[t] = 1.0 if held else 0.0
+    return out
+
+
+@operator(series=("session", "enter", "leave"))
+def latched_within(segments: Segments, session: Array, enter: Array, leave: Array) -> Array:
+    """The position as ``latched``, but never from one session into another; ``session`` as in ``sessions``.
+
+    It is 0, not NULL, before anything is known: a session begins without a position.
+    """
+    return _latched_within(segments.starts, session, enter, leave)
+
+
+@compiled
 def _trailed(
     starts: Rows, enter: Array, leave: Array, price: Array, unit: Array, multiple: float
 ) -> tuple[Array, Array]:

@@ -48,6 +48,16 @@ def test_each_symbol_starts_without_a_position() -> None:
     np.testing.assert_array_equal(call("latched", enter, leave, starts=(0, 2, 4)), [1, 1, 0, 0])
 
 
+def test_no_position_goes_from_one_session_into_another() -> None:
+    session = np.array([1.0, 1, 1, 2, 2, NAN, 3, 3, 3])
+    enter = np.array([0.0, 1, 0, 0, 1, 1, NAN, 1, 0])
+    leave = np.array([NAN, 0, 0, 0, 0, 0, 0, 0, 1])
+    held = call("latched_within", session, enter, leave, starts=(0, 9))
+    assert held.tolist() == [0, 1, 1, 0, 1, 0, 0, 1, 0]
+    again = call("latched_within", session[:4], enter[:4], leave[:4], starts=(0, 2, 4))
+    assert again.tolist() == [0, 1, 0, 0], "nor from one symbol into another of the same session"
+
+
 def test_a_stop_rises_with_the_price_and_takes_the_position_out() -> None:
     price = np.array([10.0, 12, 11, 10.5, 9.9, 20])
     enter, leave, unit = np.array([1.0, 0, 0, 0, 0, 0]), np.zeros(6), np.ones(6)
