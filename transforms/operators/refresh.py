@@ -135,7 +135,7 @@ def _refresh_along(connection: Any, planned: Plan, target: str, everything: bool
     wanted = rows.starts[:-1].copy()
     if not everything:
         wanted = _wanted(connection, rows, planned.lookahead, reach_back)
-        _delete(connection, rows, wanted, target)
+        _delete(connection, rows, wanted, target, reach_back)
     _write(connection, planned, rows, wanted, target, everything)
 
 
@@ -168,7 +168,7 @@ def _wanted(connection: Any, rows: SortedRows, lookahead: int, reach_back: int) 
     return wanted
 
 
-def _delete(connection: Any, rows: SortedRows, wanted: Any, target: str) -> None:
+def _delete(connection: Any, rows: SortedRows, wanted: Any, target: str, reach_back: int) -> None:
     """Delete what the stream replaces, and what changed symbols no longer have."""
     table = target.rsplit(".", maxsplit=1)[-1]
     ends = rows.starts[1:]
@@ -185,8 +185,9 @@ def _delete(connection: Any, rows: SortedRows, wanted: Any, target: str) -> None
     try:
         connection.execute(
             f"delete from {target} using (select symbol, min(first) as first from ("
-            f"select symbol, first from refreshed_bounds union all select symbol, changed_from from {CHANGED}"
-            f") group by symbol) as bounds where {table}.symbol = bounds.symbol and {table}.bar_at >= bounds.first"
+            "select symbol, first from refreshed_bounds "
+            f"union all select symbol, changed_from from {_changed(reach_back)}) group by symbol) as bounds "
+            f"where {table}.symbol = bounds.symbol and {table}.bar_at >= bounds.first"
         )
     finally:
         connection.unregister("refreshed_bounds")
