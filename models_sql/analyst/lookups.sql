@@ -22,11 +22,8 @@ create macro macros.features_on(of_symbol, on_date) as table
         bar_at,
         feature,
         value
-    from (
-        unpivot (select bar_at, columns(* exclude (symbol, bar_at, session_date))::double from chosen)
-        on columns(* exclude bar_at)
-        into name feature value value
-    );
+    from (select bar_at, columns(* exclude (symbol, bar_at, session_date))::double from chosen)
+    unpivot include nulls (value for feature in (columns(* exclude bar_at)));
 
 -- Who could be held on a session.
 create macro macros.members_on(on_date) as table
@@ -49,7 +46,8 @@ create macro macros.bars_as_of(of_symbol, moment) as table
     ) = 1
     order by bars.source, bars.dataset, bars.timeframe, bars.bar_at;
 
--- A book's return in each month: equity at its last close over that of the month before (of the first bar, if none).
+-- A book's and its benchmark's return in each month: last close over that of the month before (in the first month,
+-- over the first).
 create macro macros.equity_by_month(of_book) as table
     with
 
@@ -58,7 +56,9 @@ create macro macros.equity_by_month(of_book) as table
         select
             date_trunc('month', equity.session_date)::date as month,
             first(equity.equity order by equity.bar_at) as opening_equity,
-            last(equity.equity order by equity.bar_at) as equity
+            last(equity.equity order by equity.bar_at) as equity,
+            first(equity.benchmark order by equity.bar_at) as opening_benchmark,
+            last(equity.benchmark order by equity.bar_at) as benchmark
         from execution.equity as equity
         where equity.book = of_book
         group by all
@@ -68,7 +68,8 @@ create macro macros.equity_by_month(of_book) as table
     select
         month,
         equity,
-        equity / coalesce(lag(equity) over (order by month), opening_equity) - 1 as month_return
+        equity / coalesce(lag(equity) over (order by month), opening_equity) - 1 as month_return,
+        benchmark / coalesce(lag(benchmark) over (order by month), opening_benchmark) - 1 as benchmark_return
     from months
     order by month;
 
@@ -188,14 +189,11 @@ create macro macros.trade_story(of_book, of_order) as table
             feature,
             value
         from (
-            unpivot (
-                select columns(* exclude (symbol, bar_at, session_date))::double
-                from marts.features as features
-                semi join the_order on features.symbol = the_order.symbol and features.bar_at = the_order.bar_at
-            )
-            on columns(*)
-            into name feature value value
+            select columns(* exclude (symbol, bar_at, session_date))::double
+            from marts.features as features
+            semi join the_order on features.symbol = the_order.symbol and features.bar_at = the_order.bar_at
         )
+        unpivot include nulls (value for feature in (columns(*)))
 
     ),
 

@@ -53,18 +53,22 @@ create macro macros.drawdown(x) as
             then x / max(x) over (partition by symbol order by bar_at rows between unbounded preceding and current row) - 1
     end;
 
--- Slope of y on x over n bars, such as the beta of a return on the benchmark's.
+-- Slope of y on x over n bars, such as the beta of a return on the benchmark's; NULL where x did not move.
 create macro macros.beta(y, x, n) as
     case
         when count(x + y) over (partition by symbol order by bar_at rows between n - 1 preceding and current row) = n
-            then regr_slope(y, x) over (partition by symbol order by bar_at rows between n - 1 preceding and current row)
+            then nullif(
+                regr_slope(y, x) over (partition by symbol order by bar_at rows between n - 1 preceding and current row), 'nan'
+            )
     end;
 
--- Correlation of x and y over n bars.
+-- Correlation of x and y over n bars; NULL where one did not move.
 create macro macros.correlation(x, y, n) as
     case
         when count(x + y) over (partition by symbol order by bar_at rows between n - 1 preceding and current row) = n
-            then corr(x, y) over (partition by symbol order by bar_at rows between n - 1 preceding and current row)
+            then nullif(
+                corr(x, y) over (partition by symbol order by bar_at rows between n - 1 preceding and current row), 'nan'
+            )
     end;
 
 -- Annualised sample standard deviation of the n last log returns of price x; periods_per_year is 252 for daily bars.
