@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 import re
-from types import SimpleNamespace
-from typing import Any
 
-import jinja2
 import pytest
 
 from flows.dbt import PROJECT_DIR
+from tests.models_sql.rendering import RefusedError, render
 
 EVIL = "x'; drop table raw.bars; --"
-
-
-class RefusedError(Exception):
-    """dbt's compiler error."""
-
-
-def _refuse(message: str) -> None:
-    raise RefusedError(message)
-
-
-def render(call: str, **values: Any) -> str:
-    """Render one call of a macro in ``vars.sql`` as dbt does, given the vars."""
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined)
-    environment.globals.update(
-        var=values.__getitem__,
-        modules=SimpleNamespace(re=re),
-        exceptions=SimpleNamespace(raise_compiler_error=_refuse),
-    )
-    source = (PROJECT_DIR / "macros" / "vars.sql").read_text()
-    return environment.from_string(source + "{{ " + call + " }}").render().strip()
 
 
 @pytest.mark.parametrize(
@@ -47,12 +25,14 @@ def render(call: str, **values: Any) -> str:
         ("var_symbols('x')", ["EUR/USD", "ES=F"], "cast(['EUR/USD', 'ES=F'] as varchar[])"),
         ("var_integer('x', 1, 9)", 9, "9"),
         ("var_number('x', 0, 1)", 0, "cast(0.0 as double)"),
+        ("var_bare_number('x', 0, 1)", 0.25, "0.25"),
+        ("var_fraction('x')", 1, "cast(1.0 as double)"),
         ("var_date('x')", "2024-05-31", "cast('2024-05-31' as date)"),
         ("var_choice('x', ['a', 'b'])", "b", "b"),
     ],
 )
 def test_a_good_value_becomes_a_literal(call: str, value: object, sql: str) -> None:
-    assert render(call, x=value) == sql
+    assert render(f"{{{{ {call} }}}}", {"x": value}) == sql
 
 
 @pytest.mark.parametrize(
@@ -78,6 +58,10 @@ def test_a_good_value_becomes_a_literal(call: str, value: object, sql: str) -> N
         ("var_number('x', 0, 1)", "0) or (1=1"),
         ("var_number('x', 0, 1)", 1.0),
         ("var_number('x', 0, 1)", float("nan")),
+        ("var_bare_number('x', 0, 1)", "0); drop table raw.bars; --"),
+        ("var_bare_number('x', 0, 1)", True),
+        ("var_fraction('x')", 1.01),
+        ("var_fraction('x')", float("nan")),
         ("var_date('x')", "2024-01-01' or 1=1 --"),
         ("var_choice('x', ['a', 'b'])", "a; drop table raw.bars"),
         ("var_timeframe()", "1d' or 1=1 --"),
@@ -87,7 +71,7 @@ def test_a_good_value_becomes_a_literal(call: str, value: object, sql: str) -> N
 )
 def test_any_other_value_is_refused(call: str, value: object) -> None:
     with pytest.raises(RefusedError, match=r"must be|takes"):
-        render(call, x=value, timeframe=value, as_of=value)
+        render(f"{{{{ {call} }}}}", {"x": value, "timeframe": value, "as_of": value})
 
 
 def test_no_model_pastes_a_var_into_sql() -> None:
