@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -47,7 +48,8 @@ def sessions(frame: pl.DataFrame, column: str = "year") -> list[int]:
     return sorted(set(frame[column].to_list()))
 
 
-CHECKS: dict[str, Callable[[pl.DataFrame], bool]] = {
+# Title → whether the answer, a frame, is plausible.
+CHECKS: dict[str, Callable[[Any], Any]] = {
     "A symbol's features on a day": lambda f: (
         len(f) > 50 and f.filter(feature="rsi_14")["value"].is_between(0, 100).all()
     ),
@@ -92,18 +94,16 @@ CHECKS: dict[str, Callable[[pl.DataFrame], bool]] = {
         len(f) == 1 and abs(f["close_now"].item() / f["close_then"].item() - 1.01) < 1e-9
     ),
     "What a split or a dividend did to the three kinds of prices": lambda f: (
-        f.filter(pl.col("split_ratio") == 2)["raw_return"].max() < -0.3  # type: ignore[operator]
-        and f["total_return"].abs().max() < 0.2  # type: ignore[operator]
+        f.filter(pl.col("split_ratio") == 2)["raw_return"].max() < -0.3
+        and f["total_return"].abs().max() < 0.2
     ),
-    "Equity by month": lambda f: (
-        f["month"].n_unique() > 20 and f["month_return"].abs().max() < 0.5  # type: ignore[operator]
-    ),
-    "The largest drawdowns": lambda f: len(f) == 10 and f["depth"].is_sorted() and f["depth"].max() < 0,  # type: ignore[operator]
+    "Equity by month": lambda f: f["month"].n_unique() > 20 and f["month_return"].abs().max() < 0.5,
+    "The largest drawdowns": lambda f: len(f) == 10 and f["depth"].is_sorted() and f["depth"].max() < 0,
     "What each symbol earned": lambda f: len(f) == 8 and f["winners"].is_between(0, 1).all(),
     "Which features the champion relies on, and how steadily": lambda f: (
         len(f) == 20 and (f["lowest"] <= f["mean_importance"]).all() and f["mean_importance"].sum() <= 1
     ),
-    "A feature of your own": lambda f: f["breakouts"].min() > 0 and f["winners"].is_between(0, 1).all(),  # type: ignore[operator]
+    "A feature of your own": lambda f: f["breakouts"].min() > 0 and f["winners"].is_between(0, 1).all(),
     "What ran, for how long, and with what outcome": lambda f: f["flow"].to_list() == ["research"],
     "The macros themselves": lambda f: f["gives"].null_count() == 0 and len(f) > 20,
 }
