@@ -25,9 +25,10 @@
     {%- do return(longer + ['week', 'month']) -%}
 {%- endmacro %}
 
-{# The ones that the set multi_timeframe looks at. #}
+{# The ones that the set multi_timeframe looks at; none where it is not built. #}
 {% macro chosen_timeframes() -%}
-    {%- do return(var_choices('features.higher_timeframes', longer_timeframes())) -%}
+    {%- set is_built = 'multi_timeframe' in var_value('features.sets') -%}
+    {%- do return(var_choices('features.higher_timeframes', longer_timeframes()) if is_built else []) -%}
 {%- endmacro %}
 
 {# Whether features of these longer bars are to be built. #}
