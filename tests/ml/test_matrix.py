@@ -22,11 +22,24 @@ def test_every_numeric_column_but_keys_and_labels_is_a_feature(bench: Bench) -> 
     assert chosen(bench) == FEATURES
 
 
+def test_levels_of_price_are_features_only_when_they_are_named(bench: Bench) -> None:
+    def features(columns: list[str], levels: list[str]) -> tuple[str, ...]:
+        config = FeaturesConfig(name="f", columns=columns, level_columns=levels)
+        return feature_columns(bench.warehouse, config)
+
+    assert features([], ["quan*", "no_such_[0-9]*"]) == tuple(name for name in FEATURES if name != "quantity")
+    assert features(["quantity", "momentum"], ["quan*"]) == ("quantity", "momentum")
+    with pytest.raises(ConfigError, match=r"features\.level_columns leave no column"):
+        features([], ["*"])
+
+
 def test_configured_columns_keep_their_order(bench: Bench) -> None:
     assert chosen(bench, "quantity", "momentum") == ("quantity", "momentum")
 
 
-@pytest.mark.parametrize("label", ["label", "label_value", "forward_return", "label_end_at", "touched", "bar_at"])
+@pytest.mark.parametrize(
+    "label", ["label", "label_value", "forward_return", "label_end_at", "touched", "bar_at"]
+)
 def test_a_label_or_key_is_never_a_feature(bench: Bench, label: str) -> None:
     with pytest.raises(ConfigError, match=rf"features\.columns: '{label}' .* never a feature"):
         chosen(bench, "momentum", label)

@@ -24,6 +24,7 @@ EVIL = "x'; drop table raw.bars; --"
         ("var_symbols('x')", [], "cast([] as varchar[])"),
         ("var_symbols('x')", ["EUR/USD", "ES=F"], "cast(['EUR/USD', 'ES=F'] as varchar[])"),
         ("var_integer('x', 1, 9)", 9, "9"),
+        ("var_integers('x', 1, 9)", [9, 1], "[9, 1]"),
         ("var_number('x', 0, 1)", 0, "cast(0.0 as double)"),
         ("var_bare_number('x', 0, 1)", 0.25, "0.25"),
         ("var_fraction('x')", 1, "cast(1.0 as double)"),
@@ -55,6 +56,10 @@ def test_a_good_value_becomes_a_literal(call: str, value: object, sql: str) -> N
         ("var_integer('x', 1, 9)", True),
         ("var_integer('x', 1, 9)", 10),
         ("var_integer('x', 1, 9)", 1.5),
+        *[
+            ("var_integers('x', 1, 9)", bad)
+            for bad in ([], 3, "3", [0], [10], [2, 2], [True], [1.5], ["1); --"], {})
+        ],
         ("var_number('x', 0, 1)", "0) or (1=1"),
         ("var_number('x', 0, 1)", 1.0),
         ("var_number('x', 0, 1)", float("nan")),
