@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from execution.config import CostsConfig, PortfolioConfig, RiskConfig
 from execution.panel import Panel, ScorePanel, load_panel
 from execution.simulator import simulate
 from tests.models_sql.market import VARS, Lab, action, bar, day, symbol_change
+from transforms.schemas import CORPORATE_ACTIONS
 
 Rows = list[dict[str, Any]]
 Case = tuple[Rows, Rows]  # bars and actions
@@ -31,7 +33,8 @@ def closes(symbol: str, *values: float, first: int = 0, **others: Any) -> Rows:
 
 def side_by_side(cases: Mapping[str, Case]) -> Case:
     """Put all cases into one market: the tickers of the third case begin with ``2.``."""
-    bars, actions = list(INDEX), []
+    bars: Rows = list(INDEX)
+    actions: Rows = []
     for number, (case_bars, case_actions) in enumerate(cases.values()):
         for rows, target in ((case_bars, bars), (case_actions, actions)):
             for row in rows:
@@ -40,9 +43,9 @@ def side_by_side(cases: Mapping[str, Case]) -> Case:
     return bars, actions
 
 
-def of_case(cases: Mapping[str, Case], case: str, bars: pl.DataFrame) -> pl.DataFrame:
+def of_case(case: str, bars: pl.DataFrame) -> pl.DataFrame:
     """Return one case's rows of ``marts.bars``, with its own tickers."""
-    prefix = f"{list(cases).index(case)}."
+    prefix = f"{list(ALL).index(case)}."
     ours = bars.filter(pl.col("symbol").str.starts_with(prefix))
     return ours.with_columns(pl.col("symbol", "ticker").str.strip_prefix(prefix))
 
@@ -144,79 +147,6 @@ TOLD: dict[str, dict[str, list[tuple[str, float]]]] = {
     },
 }
 
-ALL = STILL | CHANGES
-
-
-@pytest.fixture(scope="module")
-def market(lab: Lab) -> tuple[pl.DataFrame, Panel]:
-    """``marts.bars`` and the simulator's panel, with every case in it."""
-    lab.load(*side_by_side(ALL))
-    lab.build(select="+bars")
-    return lab.table("marts.bars"), load_panel(lab.warehouse)
-
-
-@pytest.mark.parametrize("case", list(STILL))
-def test_adjusted_closes_are_continuous_over(case: str, market: tuple[pl.DataFrame, Panel]) -> None:
-    bars = of_case(ALL, case, market[0])
-    raw = bars["close"].to_list()
-    assert bars["symbol"].n_unique() == 1
-    assert bars["adj_close"].to_list() == pytest.approx([raw[0]] * len(raw), rel=1e-9)
-    shares = np.multiply.accumulate(bars["split_ratio"].to_numpy())
-    assert bars["split_adj_close"].to_list() == pytest.approx((shares * raw).tolist(), rel=1e-12)
-
-
-@pytest.mark.parametrize("case", list(STILL))
-def test_equity_of_a_holder_is_continuous_over(case: str, market: tuple[pl.DataFrame, Panel]) -> None:
-    """Through the simulator, which trades raw prices and applies the actions to the position."""
-    panel = market[1]
-    prefix = f"{list(ALL).index(case)}."
-    place = next(i for i, symbol in enumerate(panel.symbols) if symbol.startswith(prefix))
-    held = np.full((len(panel), len(panel.symbols)), np.nan)
-    held[0, place] = 1.0  # decided at the first close, bought at the second open, held ever after
-    result = simulate(
-        panel,
-        ScorePanel("hold", held, held, held),
-        book="test",
-        portfolio=PortfolioConfig(name="hold", k=1, gross=1.0, whole_shares=False, min_trade_weight=0.0),
-        risk=RiskConfig(name="none", max_position_weight=1.0),
-        costs=CostsConfig(name="zero"),
-    )
-    assert (result.quantity[1:, place] > 0).all()
-    assert result.actions or case in ("symbol change", "split before the order's fill")
-    assert np.abs(result.equity / result.equity[0] - 1).max() < 1e-9
-
-
-@pytest.mark.parametrize("case", list(CHANGES))
-def test_history_of_an_instrument_whose_symbol_was(case: str, market: tuple[pl.DataFrame, Panel]) -> None:
-    assert histories(of_case(ALL, case, market[0])) == TOLD[case]
-
-
-@pytest.mark.parametrize(
-    ("case", "factors"),
-    [
-        ("taken by another company later", {"A": [1], "B": [1, 2, 2, 2, 2]}),
-        ("told under the new symbol from the beginning", {"B": [1, 0.5, 0.5, 0.5]}),
-        ("told under both symbols", {"B": [1, 0.5, 0.5, 0.5]}),
-    ],
-)
-def test_actions_go_with_their_instrument_whose_symbol_was(
-    case: str, factors: dict[str, list[float]], market: tuple[pl.DataFrame, Panel]
-) -> None:
-    bars = of_case(ALL, case, market[0])
-    found = {str(s): rows["split_factor"].to_list() for (s,), rows in bars.group_by("symbol")}
-    assert found == factors
-    assert bars["dividend"].sum() == 0, "the other company's, on its first bar"
-
-
-def test_an_instrument_is_asked_for_by_any_symbol_that_it_had(lab: Lab) -> None:
-    chain = CHANGES["chain"]
-    bars, actions = side_by_side({"by A": chain, "by B": chain, "by C": chain, "by nobody": chain})
-    lab.load(bars, actions)
-    lab.build(dataclasses.replace(VARS, source_symbols=["0.A", "1.B", "2.C", "IDX"]), select="+bars")
-    found = histories(lab.table("marts.bars", "not is_benchmark"))
-    assert {symbol: len(rows) for symbol, rows in found.items()} == {"0.C": 5, "1.C": 5, "2.C": 5}
-
-
 # ---------------------------------------------------------------- point in time
 
 
@@ -244,23 +174,102 @@ COMING: dict[str, Case] = {
 }
 
 
+ALL = STILL | CHANGES | COMING
+
+
+@dataclass(frozen=True)
+class Views:
+    """``marts.bars`` with every case in it: without what comes late, once it is known, and as of before.
+
+    ``panel`` is the simulator's, without what comes late.
+    """
+
+    never: pl.DataFrame
+    after: pl.DataFrame
+    before: pl.DataFrame
+    panel: Panel
+
+
 @pytest.fixture(scope="module")
-def views(lab: Lab) -> dict[str, pl.DataFrame]:
-    """``marts.bars`` as it is without what comes late, before it is known, and after."""
-    bars, actions = side_by_side(COMING)
+def views(lab: Lab) -> Views:
+    bars, actions = side_by_side(ALL)
     lab.load(bars, [row for row in actions if row["known_at"] < LATER])
     lab.build(select="+bars")
-    never = lab.table("marts.bars")
+    never, panel = lab.table("marts.bars"), load_panel(lab.warehouse)
     lab.load(bars, actions)
-    lab.build(BEFORE_LATER, select="+bars")
-    before = lab.table("marts.bars")
-    lab.build(select="+bars")
-    return {"never": never, "before": before, "after": lab.table("marts.bars")}
+    lab.build(select="+bars", tests=False)
+    after = lab.table("marts.bars")
+    lab.build(BEFORE_LATER, select="+bars", tests=False)
+    return Views(never, after, lab.table("marts.bars"), panel)
+
+
+@pytest.mark.parametrize("case", list(STILL))
+def test_adjusted_closes_are_continuous_over(case: str, views: Views) -> None:
+    bars = of_case(case, views.never)
+    raw = bars["close"].to_list()
+    assert bars["symbol"].n_unique() == 1
+    assert bars["adj_close"].to_list() == pytest.approx([raw[0]] * len(raw), rel=1e-9)
+    shares = np.multiply.accumulate(bars["split_ratio"].to_numpy())
+    assert bars["split_adj_close"].to_list() == pytest.approx((shares * raw).tolist(), rel=1e-12)
+
+
+@pytest.mark.parametrize("case", list(STILL))
+def test_equity_of_a_holder_is_continuous_over(case: str, views: Views) -> None:
+    """Through the simulator, which trades raw prices and applies the actions to the position."""
+    panel = views.panel
+    prefix = f"{list(ALL).index(case)}."
+    place = next(i for i, symbol in enumerate(panel.symbols) if symbol.startswith(prefix))
+    held = np.full((len(panel), len(panel.symbols)), np.nan)
+    held[0, place] = 1.0  # decided at the first close, bought at the second open, held ever after
+    result = simulate(
+        panel,
+        ScorePanel("hold", held, held, held),
+        book="test",
+        portfolio=PortfolioConfig(name="hold", k=1, gross=1.0, whole_shares=False, min_trade_weight=0.0),
+        risk=RiskConfig(name="none", max_position_weight=1.0),
+        costs=CostsConfig(name="zero"),
+    )
+    assert (result.quantity[1:, place] > 0).all()
+    assert result.actions or case in ("symbol change", "split before the order's fill")
+    assert np.abs(result.equity / result.equity[0] - 1).max() < 1e-9
+
+
+@pytest.mark.parametrize("case", list(CHANGES))
+def test_history_of_an_instrument_whose_symbol_was(case: str, views: Views) -> None:
+    assert histories(of_case(case, views.never)) == TOLD[case]
+
+
+@pytest.mark.parametrize(
+    ("case", "factors"),
+    [
+        ("taken by another company later", {"A": [1], "B": [1, 2, 2, 2, 2]}),
+        ("told under the new symbol from the beginning", {"B": [1, 0.5, 0.5, 0.5]}),
+        ("told under both symbols", {"B": [1, 0.5, 0.5, 0.5]}),
+    ],
+)
+def test_actions_go_with_their_instrument_whose_symbol_was(
+    case: str, factors: dict[str, list[float]], views: Views
+) -> None:
+    bars = of_case(case, views.never)
+    found = {str(s): rows["split_factor"].to_list() for (s,), rows in bars.group_by("symbol")}
+    assert found == factors
+    assert bars["dividend"].sum() == 0, "the other company's, on its first bar"
+
+
+def test_an_instrument_is_asked_for_by_any_symbol_that_it_had(lab: Lab) -> None:
+    chain = CHANGES["chain"]
+    bars, actions = side_by_side({"by A": chain, "by B": chain, "by C": chain, "by nobody": chain})
+    lab.load(bars, actions)
+    lab.build(
+        dataclasses.replace(VARS, source_symbols=["0.A", "1.B", "2.C", "IDX"]), select="+bars", tests=False
+    )
+    found = histories(lab.table("marts.bars", "not is_benchmark"))
+    assert {symbol: len(rows) for symbol, rows in found.items()} == {"0.C": 5, "1.C": 5, "2.C": 5}
 
 
 @pytest.mark.parametrize("case", list(COMING))
-def test_what_becomes_known_later_changes_nothing_before(case: str, views: dict[str, pl.DataFrame]) -> None:
-    never, before, after = (of_case(COMING, case, views[name]) for name in ("never", "before", "after"))
+def test_what_becomes_known_later_changes_nothing_before(case: str, views: Views) -> None:
+    never, before, after = (of_case(case, bars) for bars in (views.never, views.before, views.after))
     assert before.equals(never)
     assert not after.equals(never), "from then on it counts"
 
@@ -274,15 +283,15 @@ def test_a_change_moves_the_history_in_an_appended_build_as_in_a_full_one(
         new = closes("B", 3, 3.5, first=4, batch_id="new")
         change = symbol_change("A", 4, "B", known_at=LATER, batch_id="new")
         lab.load([*old, *new])
-        assert lab.build().mode == "full"
+        assert lab.build(tests=False).mode == "full"
         assert list(histories(lab.table("marts.bars", "is_member"))) == ["A", "B", "OTHER"]
-        lab.load([*old, *new], [change])
-        assert lab.build().mode == "appended"
+        lab.warehouse.append(CORPORATE_ACTIONS, pl.DataFrame([change | {"page_row": 0}]))
+        assert lab.build(tests=False).mode == "appended"
         tables = ("marts.bars", "marts.features", "marts.labels", "marts.signals", "marts.training_set")
         appended = {name: lab.table(name) for name in tables}
         assert list(histories(lab.table("marts.bars", "is_member"))) == ["B", "OTHER"]
         (lab.home.dbt / "state" / "build.json").unlink()
-        assert lab.build().mode == "full"
+        assert lab.build(tests=False).mode == "full"
         for name, rows in appended.items():
             assert lab.table(name).equals(rows), name
     finally:
