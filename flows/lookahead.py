@@ -1,23 +1,31 @@
-"""The audit of look-ahead: build on cut histories in a scratch warehouse, and compare with the whole."""
+"""The stage ``audit``: build on cut histories in a scratch warehouse, and compare with the whole."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from expectations.lookahead import (
     AUDITED,
     Cut,
     Finding,
+    as_frame,
+    as_rows,
     bars_of,
     choose_cuts,
     choose_tickers,
     compare,
+    complaint,
     copy_history,
+    summarise,
 )
 from flows.dbt import BuildVars, build
+from flows.run import Run, Stage
+from flows.stages import build_basis, build_vars
 from transforms.config import EngineConfig
+from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
@@ -25,7 +33,7 @@ from transforms.warehouse import Warehouse
 def audit(
     home: Home,
     warehouse: Warehouse,
-    build_vars: BuildVars,
+    settings: BuildVars,
     *,
     engine: EngineConfig,
     cuts: int,
@@ -37,8 +45,8 @@ def audit(
 
     Args:
         home: ``home.audit`` takes the scratch warehouse; it is gone afterwards.
-        warehouse: Open, and built with ``build_vars``.
-        build_vars: The config's values.
+        warehouse: Open, and built with ``settings``.
+        settings: The config's values.
         engine: The one the warehouse was opened with.
         cuts: How many.
         seed: Chooses where, and which symbols.
@@ -64,16 +72,16 @@ def audit(
         copy_history(
             warehouse,
             scratch.warehouse,
-            source=build_vars.source,
-            dataset=build_vars.dataset,
-            timeframe=build_vars.timeframe,
-            calendar=build_vars.calendar,
+            source=settings.source,
+            dataset=settings.dataset,
+            timeframe=settings.timeframe,
+            calendar=settings.calendar,
             cut=cut,
             tickers=tickers,
         )
         with Warehouse(scratch.warehouse, engine) as opened:
             # Data tests are about data, and the first bars of a history do not keep them all.
-            build(scratch, opened, build_vars, engine=engine, select=selection, tests=False)
+            build(scratch, opened, settings, engine=engine, select=selection, tests=False)
             opened.execute("checkpoint")
         return scratch.warehouse.replace(file)
 
@@ -91,3 +99,45 @@ def audit(
         return findings
     finally:
         shutil.rmtree(home.audit, ignore_errors=True)
+
+
+def _inputs(run: Run) -> Any:
+    flow = run.config.flow
+    asked = [flow.audit_cuts, flow.audit_seed, flow.audit_symbols]
+    return {"basis": build_basis(run), "built": run.outputs["build"]["digests"], "asked": asked}
+
+
+def _carry_out(run: Run, _fingerprint: str) -> dict[str, Any]:
+    flow = run.config.flow
+    findings = audit(
+        run.home,
+        run.warehouse,
+        build_vars(run),
+        engine=run.config.engine,
+        cuts=flow.audit_cuts,
+        seed=flow.audit_seed,
+        symbols=flow.audit_symbols,
+        on_step=lambda step: run.display.update("audit", step),
+    )
+    path = run.home.runs / run.run_id / "lookahead.csv"
+    as_frame(findings).write_csv(path)
+    columns = summarise(findings)
+    run.display.table("Look-ahead, all cuts together", *as_rows(columns))
+    if problem := complaint(columns):
+        raise QuantmillError(f"{problem}  (each cut: {path})")
+    return {
+        "cuts": len({finding.cut for finding in findings}),
+        "columns": len(columns),
+        "cells": sum(column.cells for column in columns),
+        "path": str(path.relative_to(run.home.root)),
+    }
+
+
+STAGE = Stage(
+    "audit",
+    code=("models_sql", "flows/dbt.py", "flows/lookahead.py", "expectations/lookahead.py", "transforms"),
+    inputs=_inputs,
+    carry_out=_carry_out,
+    detail=lambda out: f"{out['cuts']} cuts, {out['columns']} columns, {out['cells']:,} cells, none differs",
+    intact=lambda run, out: (run.home.root / out["path"]).exists(),
+)

@@ -138,7 +138,8 @@ def parse_sql(run: Run) -> None:
         parse(run.home, build_vars(run))
 
 
-def _build_basis(run: Run) -> dict[str, Any]:
+def build_basis(run: Run) -> dict[str, Any]:
+    """Return what decides every table that dbt builds."""
     quarantine = run.warehouse.content_digest("quarantine.bars") + run.warehouse.content_digest(
         "quarantine.corporate_actions"
     )
@@ -154,7 +155,7 @@ def _build_basis(run: Run) -> dict[str, Any]:
 def _build(run: Run, _fingerprint: str) -> dict[str, Any]:
     from flows.dbt import build
 
-    basis = _build_basis(run)
+    basis = build_basis(run)
     last = run.ledger.latest("build")
     # The same rows: only what changed SQL or vars concern needs building.
     only_code = last is not None and last.output["basis"] | {"vars": None} == basis | {"vars": None}
@@ -172,59 +173,10 @@ def _build(run: Run, _fingerprint: str) -> dict[str, Any]:
 BUILD = Stage(
     "build",
     code=("models_sql", "transforms/operators", "flows/dbt.py"),
-    inputs=_build_basis,
+    inputs=build_basis,
     carry_out=_build,
     detail=lambda out: f"{out['mode']}: {out['models']} models, {out['tests']} tests",
     shared=True,
-)
-
-# ---------------------------------------------------------------- audit
-
-
-def _audit_inputs(run: Run) -> Any:
-    flow = run.config.flow
-    asked = [flow.audit_cuts, flow.audit_seed, flow.audit_symbols]
-    return {"basis": _build_basis(run), "built": run.outputs["build"]["digests"], "asked": asked}
-
-
-def _audit(run: Run, _fingerprint: str) -> dict[str, Any]:
-    from expectations.lookahead import as_frame, as_rows, complaint, summarise
-    from flows.lookahead import audit
-
-    flow = run.config.flow
-    findings = audit(
-        run.home,
-        run.warehouse,
-        build_vars(run),
-        engine=run.config.engine,
-        cuts=flow.audit_cuts,
-        seed=flow.audit_seed,
-        symbols=flow.audit_symbols,
-        on_step=lambda step: run.display.update("audit", step),
-    )
-    path = run.home.runs / run.run_id / "lookahead.csv"
-    as_frame(findings).write_csv(path)
-    columns = summarise(findings)
-    run.display.table("Look-ahead, all cuts together", *as_rows(columns))
-    if problem := complaint(columns):
-        raise QuantmillError(f"{problem}  (each cut: {path})")
-    return {
-        "cuts": len({finding.cut for finding in findings}),
-        "columns": len(columns),
-        "cells": sum(column.cells for column in columns),
-        "path": str(path.relative_to(run.home.root)),
-    }
-
-
-AUDIT_LOOKAHEAD = Stage(
-    "audit",
-    code=("models_sql", "flows/dbt.py", "flows/lookahead.py", "expectations/lookahead.py", "transforms"),
-    inputs=_audit_inputs,
-    carry_out=_audit,
-    detail=lambda out: (
-        f"{out['cuts']} cuts, {out['columns']} columns, {out['cells']:,} cells, none differs"
-    ),
-    intact=lambda run, out: (run.home.root / out["path"]).exists(),
 )
 
 # ---------------------------------------------------------------- train

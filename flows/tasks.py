@@ -8,7 +8,7 @@ from prefect import task
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows import stages
+from flows import lookahead, stages
 from flows.run import Stage, current
 
 
@@ -42,7 +42,7 @@ def build() -> str:
 @task(cache_policy=NO_CACHE)
 def audit_lookahead() -> str:
     """Build on cut histories and compare."""
-    return _carry_out(stages.AUDIT_LOOKAHEAD)
+    return _carry_out(lookahead.STAGE)
 
 
 @task(cache_policy=NO_CACHE)
