@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,15 +36,32 @@ def _refuse(message: str) -> None:
     raise RefusedError(message)
 
 
+def _path(model: str) -> Path:
+    folders = ("staging", "intermediate", "marts")
+    (path,) = (path for folder in folders for path in (PROJECT_DIR / folder).rglob(f"{model}.sql"))
+    return path
+
+
 def _ref(model: str) -> str:
-    (path,) = PROJECT_DIR.rglob(f"{model}.sql")
+    path = _path(model)
     return f'"{path.relative_to(PROJECT_DIR).parts[0]}"."{model}"'
 
 
+@functools.cache
+def _macros() -> dict[str, str]:
+    """Return name → text of every macro of the project."""
+    texts = [path.read_text() for path in (PROJECT_DIR / "macros").glob("*.sql")]
+    return {macro[1]: macro[0] for text in texts for macro in _MACRO.finditer(text)}
+
+
 def _callable(environment: jinja2.Environment, source: str, name: str) -> Callable[..., Any]:
+    template: list[jinja2.Template] = []  # compiled once, when first called
+
     def call(*args: Any, **kwargs: Any) -> Any:
+        if not template:
+            template.append(environment.from_string(source))
         try:
-            return getattr(environment.from_string(source).module, name)(*args, **kwargs)
+            return getattr(template[0].module, name)(*args, **kwargs)
         except _ReturnedError as returned:
             return returned.value
 
@@ -56,9 +75,8 @@ def render(text: str, vars_: dict[str, Any]) -> str:
         RefusedError: What dbt would report as a compilation error.
     """
     environment = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined)
-    for path in (PROJECT_DIR / "macros").glob("*.sql"):
-        for macro in _MACRO.finditer(path.read_text()):
-            environment.globals[macro[1]] = _callable(environment, macro[0], macro[1])
+    for name, source in _macros().items():
+        environment.globals[name] = _callable(environment, source, name)
     environment.globals.update(
         {
             "var": vars_.__getitem__,
@@ -74,5 +92,4 @@ def render(text: str, vars_: dict[str, Any]) -> str:
 
 def render_model(model: str, vars_: dict[str, Any]) -> str:
     """Render a model's SQL."""
-    (path,) = PROJECT_DIR.rglob(f"{model}.sql")
-    return render(path.read_text(), vars_)
+    return render(_path(model).read_text(), vars_)
