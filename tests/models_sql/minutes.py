@@ -14,7 +14,7 @@ import polars as pl
 from flows.dbt import BuildVars
 from tests.models_sql.market import KNOWN_AT, Lab
 from transforms.config import FeaturesConfig, UniverseConfig
-from transforms.schemas import SESSIONS
+from transforms.schemas import BARS, SESSIONS
 
 FEATURES = FeaturesConfig(
     name="test",
@@ -119,3 +119,10 @@ def load(lab: Lab, bars: list[dict[str, Any]], sessions: list[Session], **others
 def with_features(**changes: Any) -> BuildVars:
     """Return ``VARS`` with other parameters of features."""
     return dataclasses.replace(VARS, features=dataclasses.replace(FEATURES, **changes))
+
+
+def append(lab: Lab, bars: list[dict[str, Any]], batch: int) -> None:
+    """Add rows as one more batch, known later than all before."""
+    stamp = {"batch_id": f"more-{batch}", "known_at": KNOWN_AT + timedelta(seconds=batch)}
+    numbered = [row | stamp | {"page_row": i} for i, row in enumerate(bars)]
+    lab.warehouse.append(BARS, pl.DataFrame(numbered))
