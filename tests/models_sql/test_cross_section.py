@@ -12,7 +12,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from tests.models_sql.market import VARS, Lab, bar, random_bars
+from flows.dbt import PROJECT_DIR
+from tests.models_sql.market import bar, day, random_bars
+from tests.models_sql.rendering import RefusedError, render, render_model
 from transforms.config import FeaturesConfig, UniverseConfig
 from transforms.errors import ConfigError, QuantmillError
 from transforms.operators.refresh import refresh
@@ -24,38 +26,58 @@ FEATURES = FeaturesConfig(
     cross_section_columns=["return_5", "volatility_20", "log_dollar_volume_10", "residual_momentum"],
     winsorise_deviations=0.8,
 )
-# Members have 100 bars at least, so that A is alone for a while; the small one never gets in.
-UNIVERSE = UniverseConfig(
-    name="dynamic",
-    benchmark="IDX",
-    selection="dynamic",
-    enter_rank=3,
-    exit_rank=3,
-    lookback_months=1,
-    min_dollar_volume=1000.0,
-    min_history=100,
-    retention_months=0,
-)
+UNIVERSE = UniverseConfig(name="all", benchmark="IDX")
 BARS = 340
+MODELS = (
+    *("int_feature_bars", "int_cross_section_inputs"),
+    *("int_cross_section_members", "int_features_cross_section"),
+)
+
+# Who is a member, from which session to which: A alone at first, C leaves again, SMALL never comes.
+MEMBERS = {"A": (120, BARS), "B": (160, BARS), "C": (190, 300), "STILL": (200, BARS)}
 
 
 def market() -> list[dict[str, Any]]:
-    """Bars of four symbols that start one after the other, a small one and the benchmark."""
+    """Bars of symbols that start one after the other, of one that never moves, and of the benchmark."""
     bars = random_bars("IDX", BARS, 0)
-    for seed, first in enumerate((0, 60, 90, 90), start=1):
-        bars += random_bars("ABCD"[seed - 1], BARS - first, seed, first=first)
-    small = [row | {"volume": 1.0} for row in random_bars("SMALL", BARS, 9)]
-    still = [bar("STILL", i, 20.0, volume=1e9 if i >= 200 else 0.0) for i in range(BARS)]
-    return bars + small + still
+    for seed, (symbol, first) in enumerate({"A": 0, "B": 60, "C": 90, "SMALL": 0}.items(), start=1):
+        bars += random_bars(symbol, BARS - first, seed, first=first)
+    return bars + [bar("STILL", i, 20.0, volume=1e6 if i >= 200 else 0.0) for i in range(BARS)]
 
 
 @pytest.fixture(scope="module")
-def built(lab: Lab) -> pl.DataFrame:
+def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """The models of the set, made of the market as they stand: nothing to adjust, members as above."""
+    vars_ = {"universe": dataclasses.asdict(UNIVERSE), "features": dataclasses.asdict(FEATURES)}
+    with Warehouse(tmp_path_factory.mktemp("cross_section") / "w.duckdb") as warehouse:
+        warehouse.cursor.register("market", pl.DataFrame(market(), infer_schema_length=None))
+        prices = ", ".join(f"{name} as adj_{name}" for name in ("open", "high", "low", "close", "volume"))
+        warehouse.execute(f"create table intermediate.int_bars_adjusted as select *, {prices} from market")
+        warehouse.execute(
+            "create table marts.universe (symbol varchar, valid_from date, valid_to date, is_member boolean)"
+        )
+        for symbol, (first, end) in MEMBERS.items():
+            spans = [[symbol, day(first), None if end == BARS else day(end), True]]
+            spans += [[symbol, day(end), None, False]] if end < BARS else []
+            for span in spans:
+                warehouse.execute("insert into marts.universe values (?, ?, ?, ?)", span)
+        for model in MODELS:
+            _make(warehouse, model, render_model(model, vars_))
+        yield warehouse
+
+
+def _make(warehouse: Warehouse, model: str, sql: str) -> None:
+    if "operators_" not in sql:
+        warehouse.execute(f"create view intermediate.{model} as {sql}")
+        return
+    changes = "session" if "operators_across" in sql else "symbol"
+    refresh(warehouse.cursor, sql=sql, target=f"intermediate.{model}", full=True, changes=changes)
+
+
+@pytest.fixture(scope="module")
+def built(build: Warehouse) -> pl.DataFrame:
     """The set with the values that it was made of, in the order of bars and symbols."""
-    lab.load(market())
-    build_vars = dataclasses.replace(VARS, universe=UNIVERSE, features=FEATURES)
-    lab.build(build_vars, select="+int_features_cross_section +bars")
-    return lab.warehouse.read(
+    return build.read(
         "select * from intermediate.int_features_cross_section inner join "
         "(select symbol, bar_at, is_member, return_20, columns('^(return_5|volatility_20|log_dollar.*)$') "
         "from intermediate.int_cross_section_members) using (symbol, bar_at) order by bar_at, symbol"
@@ -65,7 +87,7 @@ def built(lab: Lab) -> pl.DataFrame:
 def test_forms_are_those_of_pandas_over_the_members_of_the_day(built: pl.DataFrame) -> None:
     members = built.filter("is_member").to_pandas()
     by_bar = members.groupby("bar_at")
-    assert set(by_bar.size()) >= {1, 2, 3}
+    assert set(by_bar.size()) == {1, 2, 3, 4}
     for column in FEATURES.cross_section_columns:
         x, several = members[column], by_bar[column].transform("count") > 1
         mean, std = by_bar[column].transform("mean"), by_bar[column].transform("std")
@@ -83,7 +105,8 @@ def test_forms_are_those_of_pandas_over_the_members_of_the_day(built: pl.DataFra
 
 def test_who_is_no_member_on_the_day_takes_no_part(built: pl.DataFrame) -> None:
     outside = built.filter(~pl.col("is_member"))
-    assert {"SMALL", "A"} <= set(outside["symbol"])
+    assert set(outside["symbol"]) == {"A", "B", "C", "SMALL", "STILL"}
+    assert outside.filter(pl.col("symbol") == "C")["session_date"].max() == day(BARS - 1), "has left"
     forms = [name for name in built.columns if name.endswith(("_rank", "_zscore", "_winsorised", "_rank_20"))]
     assert len(forms) == 4 * 3 + 1
     assert outside.select(pl.col(forms).is_null().all()).row(0) == (True,) * len(forms)
@@ -112,21 +135,24 @@ def _residual_momentum(close: pd.Series, benchmark: pd.Series) -> float:
     return float(np.sum(residuals) / np.std(residuals, ddof=1))
 
 
-def test_columns_against_the_benchmark_follow_their_definitions(lab: Lab, built: pl.DataFrame) -> None:
-    bars = (
-        lab.table("marts.bars").to_pandas().pivot_table(index="bar_at", columns="symbol", values="adj_close")
-    )
-    last = built.filter((pl.col("symbol") == "A") & (pl.col("bar_at") == pl.col("bar_at").max())).row(
-        0, named=True
-    )
-    y, x = np.diff(np.log(bars["A"]))[-60:], np.diff(np.log(bars["IDX"]))[-60:]
+def test_columns_against_the_benchmark_follow_their_definitions(
+    build: Warehouse, built: pl.DataFrame
+) -> None:
+    bars = build.read("select * from intermediate.int_bars_adjusted where symbol in ('A', 'IDX')").to_pandas()
+    closes = bars.pivot_table(index="bar_at", columns="symbol", values="adj_close")
+    a = built.filter(pl.col("symbol") == "A")
+    last = a.row(-1, named=True)
+    y, x = np.diff(np.log(closes["A"]))[-60:], np.diff(np.log(closes["IDX"]))[-60:]
     assert last["beta_60"] == pytest.approx(np.polyfit(x, y, 1)[0], rel=1e-9)
     assert last["correlation_60"] == pytest.approx(np.corrcoef(x, y)[0, 1], rel=1e-9)
-    assert last["residual_momentum"] == pytest.approx(_residual_momentum(bars["A"], bars["IDX"]), rel=1e-9)
-    raw = lab.table("marts.bars", "symbol = 'A'").tail(10)
-    dollars = np.mean((raw["close"] * raw["volume"]).to_numpy())
-    assert last["log_dollar_volume_10"] == pytest.approx(np.log(dollars), rel=1e-12)
-    first = built.filter(pl.col("symbol") == "A")["residual_momentum"].is_not_null().arg_max()
+    assert last["residual_momentum"] == pytest.approx(
+        _residual_momentum(closes["A"], closes["IDX"]), rel=1e-9
+    )
+    raw = bars[bars["symbol"] == "A"].tail(10)
+    assert last["log_dollar_volume_10"] == pytest.approx(
+        np.log((raw["close"] * raw["volume"]).mean()), rel=1e-12
+    )
+    first = a["residual_momentum"].is_not_null().arg_max()
     assert first == 1 + 60 - 1 + 231 - 1 + 21
 
 
@@ -135,6 +161,17 @@ def test_no_trade_and_no_movement_are_null(built: pl.DataFrame) -> None:
     assert still["volatility_20"].is_null().all()
     assert still["residual_momentum"].is_null().all()
     assert still["log_dollar_volume_10"].is_null().to_list() == [True] * 200 + [False] * (BARS - 200)
+
+
+def test_the_data_test_passes_and_finds_a_rank_of_no_member(build: Warehouse) -> None:
+    path = PROJECT_DIR / "data_tests" / "assert_cross_section_stays_within_bounds.sql"
+    sql = render(path.read_text(), {"features": dataclasses.asdict(FEATURES)})
+    assert build.read(sql).is_empty()
+    change = "update intermediate.int_features_cross_section set return_5_rank = ? where symbol = 'SMALL'"
+    build.execute(f"{change} and session_date = ?", [0.5, day(300)])
+    found = build.read(sql)
+    build.execute(change, [None])
+    assert found["symbol"].to_list() == ["SMALL"]
 
 
 # ---------------------------------------------------------------- tables made across symbols
@@ -203,6 +240,22 @@ def test_two_rows_of_one_symbol_and_bar_are_refused(warehouse: Warehouse) -> Non
 
 
 # ---------------------------------------------------------------- parameters
+
+
+def test_winsorised_values_end_where_the_config_says() -> None:
+    def rendered(**changed: Any) -> str:
+        features = dataclasses.asdict(dataclasses.replace(FEATURES, **changed))
+        return render("{{ cross_section_form('return_5', 'winsorised') }}", {"features": features})
+
+    member = "case when is_member then return_5 end"
+    assert rendered() == f'"winsorised_by_deviations({member}, 0.8)"'
+    assert rendered(winsorise_by="quantile") == f'"winsorised_by_quantile({member}, 0.01)"'
+
+
+@pytest.mark.parametrize("columns", [[], "return_5", ["return_5", "return_5"], ["return_5; drop table t"]])
+def test_sql_refuses_columns_that_the_config_let_through(columns: object) -> None:
+    with pytest.raises(RefusedError, match=r"features\.cross_section_columns"):
+        render("{{ cross_section_columns() }}", {"features": {"cross_section_columns": columns}})
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from datetime import date, datetime, time
 from fractions import Fraction
 from itertools import pairwise
@@ -13,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.dbt_state import target_path
 from tests.models_sql.market import VARS, Lab, bar
+from tests.models_sql.rendering import render_model
 from transforms.config import UniverseConfig
 from transforms.errors import ConfigError
+from transforms.warehouse import Warehouse
 
 RULES = UniverseConfig(
     name="dynamic",
@@ -31,25 +33,30 @@ RULES = UniverseConfig(
     max_absence=2,
     retention_months=2,
 )
-SELECT = "+universe +universe_rebalances"
 
 # (symbol, session, price, shares)
 Traded = tuple[str, date, float, float]
 
 
 class Rules:
-    """The models of the universe as compiled for ``RULES``, to run again and again on markets of a test's own."""
+    """The models of the universe with ``RULES``, to run again and again on markets of a test's own."""
 
-    def __init__(self, lab: Lab) -> None:
-        lab.load([bar("IDX", 0, 1.0)])
-        lab.build(dataclasses.replace(VARS, universe=RULES), select=SELECT)
-        compiled = target_path(lab.home) / "compiled" / "quantmill"
-        models = ("intermediate/int_universe_candidates", "marts/universe_rebalances", "marts/universe")
+    def __init__(self, warehouse: Warehouse) -> None:
+        vars_ = {"universe": dataclasses.asdict(RULES)}
+        warehouse.execute(
+            "create table intermediate.int_bars_adjusted "
+            "(symbol varchar, bar_at timestamp, session_date date, close double, volume double)"
+        )
         self._steps = [
-            f"create or replace table {model.replace('/', '.')} as {(compiled / f'{model}.sql').read_text()}"
-            for model in models
+            f"create or replace {kind} {schema}.{model} as {render_model(model, vars_)}"
+            for kind, schema, model in (
+                ("table", "intermediate", "int_universe_candidates"),
+                ("table", "marts", "universe_rebalances"),
+                ("view", "intermediate", "int_universe_members"),
+                ("table", "marts", "universe"),
+            )
         ]
-        self._warehouse = lab.warehouse
+        self._warehouse = warehouse
 
     def decide(self, market: list[Traded]) -> None:
         """Make the universe of these bars."""
@@ -90,8 +97,9 @@ class Rules:
 
 
 @pytest.fixture(scope="module")
-def rules(lab: Lab) -> Rules:
-    return Rules(lab)
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rules]:
+    with Warehouse(tmp_path_factory.mktemp("rules") / "w.duckdb") as warehouse:
+        yield Rules(warehouse)
 
 
 def session(month: int, number: int = 0) -> date:
@@ -292,7 +300,7 @@ def test_memberships_follow_the_rules_and_stay_when_history_is_cut(
 # ---------------------------------------------------------------- through the whole build
 
 
-def test_quarterly_rebalances_reach_the_bars_and_follow_as_of(lab: Lab) -> None:
+def test_quarterly_rebalances_of_candidates_reach_the_bars_as_known_at_as_of(lab: Lab) -> None:
     quarterly = dataclasses.replace(
         RULES, rebalance="quarterly", symbols=["A", "B"], enter_rank=1, exit_rank=1, retention_months=0
     )
@@ -308,18 +316,13 @@ def test_quarterly_rebalances_reach_the_bars_and_follow_as_of(lab: Lab) -> None:
         if row["symbol"] == "B" and row["session_date"] == session(3)
     ]
     lab.load(rows + restated)
-    build_vars = dataclasses.replace(VARS, universe=quarterly)
-
-    def members() -> list[tuple[Any, ...]]:
-        return lab.warehouse.read(
-            "select symbol, min(session_date), max(session_date) from marts.bars where is_member "
-            "group by symbol order by symbol"
-        ).rows()
-
-    lab.build(build_vars, select=f"{SELECT} bars")
-    assert members() == [("B", session(4), session(5, 2))], "no rebalance in March or May; C is no candidate"
-    lab.build(dataclasses.replace(build_vars, as_of="2030-05-31"), select=f"{SELECT} bars")
-    assert members() == [("A", session(4), session(5, 2))], "as B's volume was known before"
+    build_vars = dataclasses.replace(VARS, universe=quarterly, as_of="2030-05-31")
+    lab.build(build_vars, select="+bars +universe_rebalances")
+    members = lab.warehouse.read(
+        "select symbol, min(session_date), max(session_date) from marts.bars where is_member group by symbol"
+    )
+    # No rebalance in March or May; C is no candidate; B was smaller than A until it was restated.
+    assert members.rows() == [("A", session(4), session(5, 2))]
 
 
 @pytest.mark.parametrize(
