@@ -9,7 +9,23 @@ changes as (
 
 ),
 
--- Every revision of the bars that are built on: enough to see who traded under a ticker, and when.
+quarantined as (
+
+    select distinct batch_id, page, page_row from {{ source('quarantine', 'bars') }}
+
+),
+
+tickers as (
+
+    select symbol from changes
+
+    union distinct
+
+    select new_symbol as symbol from changes
+
+),
+
+-- Every good revision of these tickers' bars: enough to see who traded under them, and when.
 bars as (
 
     select
@@ -19,6 +35,8 @@ bars as (
         source.close,
         source.known_at
     from {{ source('raw', 'bars') }} as source
+    semi join tickers using (symbol)
+    anti join quarantined using (batch_id, page, page_row)
     where
         {{ asked_for(none, 'source.session_date') }}
         and source.timeframe = {{ var_timeframe() }}
