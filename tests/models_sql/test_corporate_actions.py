@@ -16,6 +16,7 @@ from execution.config import CostsConfig, PortfolioConfig, RiskConfig
 from execution.panel import Panel, ScorePanel, load_panel
 from execution.simulator import simulate
 from tests.models_sql.market import VARS, Lab, action, bar, day, symbol_change
+from transforms.errors import QuantmillError
 from transforms.schemas import CORPORATE_ACTIONS
 
 Rows = list[dict[str, Any]]
@@ -272,6 +273,14 @@ def test_what_becomes_known_later_changes_nothing_before(case: str, views: Views
     never, before, after = (of_case(case, bars) for bars in (views.never, views.before, views.after))
     assert before.equals(never)
     assert not after.equals(never), "from then on it counts"
+
+
+def test_a_universe_that_names_a_former_symbol_is_told_the_present_one(lab: Lab) -> None:
+    bars, actions = CHANGES["chain"]
+    lab.load([*INDEX, *bars], actions)
+    universe = dataclasses.replace(VARS.universe, symbols=["A"])
+    with pytest.raises(QuantmillError, match=r"'symbol_without_bars': 'A', 'trades_now_as': 'C'"):
+        lab.build(dataclasses.replace(VARS, universe=universe), select="+universe assert_universe_has_bars")
 
 
 def test_a_change_moves_the_history_in_an_appended_build_as_in_a_full_one(
