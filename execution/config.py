@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from transforms.config import TIMEFRAMES, require, require_choice
+from transforms.config import BAR_MINUTES, require, require_choice
 
 
 @dataclass
@@ -49,11 +49,10 @@ class StrategyConfig:
         Raises:
             ConfigError: Names both keys.
         """
-        intraday = [name for name in TIMEFRAMES if name != "1d"]
         require(
-            not self.is_intraday or timeframe in intraday,
+            not self.is_intraday or timeframe in BAR_MINUTES,
             f"source.timeframe with strategy={self.name}",
-            f"one of {', '.join(intraday)}",
+            f"one of {', '.join(BAR_MINUTES)}",
             timeframe,
         )
 

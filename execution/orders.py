@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 
@@ -14,14 +14,18 @@ from execution.market import whole
 from execution.types import Account, Floats, Order, Snapshot
 
 
-def client_order_id(book: str, strategy: str, session_date: date, symbol: str) -> str:
+def client_order_id(
+    book: str, strategy: str, session_date: date, symbol: str, bar_at: datetime | None = None
+) -> str:
     """Return the order's name, the same whenever the same book decides on the same session and symbol.
 
-    It reads ``<strategy>-<yyyymmdd>-<symbol>-<10 hex digits>``; the digits are of the SHA-256 of all four.
+    It reads ``<strategy>-<yyyymmdd>-<symbol>-<10 hex digits>``; the digits are of the SHA-256 of all four, and of
+    ``bar_at`` for a book that decides more than once in a session.
     """
-    digest = hashlib.sha256(
-        "\x1f".join((book, strategy, session_date.isoformat(), symbol)).encode()
-    ).hexdigest()
+    parts = [book, strategy, session_date.isoformat(), symbol]
+    if bar_at is not None:
+        parts.append(bar_at.isoformat())
+    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
     return f"{strategy}-{session_date:%Y%m%d}-{symbol}-{digest[:10]}"
 
 
@@ -50,6 +54,7 @@ def orders_for(
         reasons: One sentence per symbol, (N,).
     """
     orders = []
+    bar_at = snapshot.bar_at if portfolio.rebalance == "bar" else None
     wanted = np.isfinite(weights) & np.isfinite(snapshot.last_close) & (snapshot.last_close > 0)
     for i in np.flatnonzero(wanted & ((weights != 0) | (account.quantity != 0))).tolist():
         weight, price, held = float(weights[i]), float(snapshot.last_close[i]), float(account.quantity[i])
@@ -59,7 +64,7 @@ def orders_for(
         symbol = snapshot.symbols[i]
         orders.append(
             Order(
-                client_order_id=client_order_id(book, strategy, snapshot.session_date, symbol),
+                client_order_id=client_order_id(book, strategy, snapshot.session_date, symbol, bar_at),
                 symbol=symbol,
                 side="buy" if change > 0 else "sell",
                 quantity=abs(change),

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from execution.config import Parameters, StrategyConfig
 from transforms.config import require, require_choice, require_symbols
+from transforms.features import HIGHER_TIMEFRAMES, timeframes_above
 
 
 def _whole(default: int, low: int, high: int) -> Any:
@@ -200,10 +201,20 @@ class MultiTimeframeTrendParameters(Parameters):
     """Numbers of the strategy multi_timeframe_trend.
 
     Attributes:
-        average_bars: Bars of each timeframe whose mean close says which way it goes.
+        timeframes: The longer timeframes that must agree, of those that the source's bars can be put together into.
+            Each goes up while its last complete bar is above the mean close of 20.
+        average_bars: The source's own bars whose mean close must agree as well.
     """
 
-    average_bars: int = _whole(10, 2, 1000)
+    timeframes: list[str] = field(default_factory=lambda: ["week", "month"])
+    average_bars: int = _whole(20, 2, 1000)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.timeframes:
+            require_choice(name, HIGHER_TIMEFRAMES, "strategy.parameters.timeframes")
+        distinct = len(set(self.timeframes)) == len(self.timeframes) > 0
+        require(distinct, "strategy.parameters.timeframes", "at least one, none twice", self.timeframes)
 
 
 @dataclass
@@ -211,6 +222,18 @@ class MultiTimeframeTrendConfig(StrategyConfig):
     """Long while all timeframes are above their average, short while all are below (Elder 1993)."""
 
     parameters: MultiTimeframeTrendParameters = field(default_factory=MultiTimeframeTrendParameters)
+
+    def require_timeframe(self, timeframe: str) -> None:
+        """As of any strategy; and refuse timeframes that are not longer than ``timeframe``."""
+        super().require_timeframe(timeframe)
+        longer = timeframes_above(timeframe)
+        for name in self.parameters.timeframes:
+            require(
+                name in longer,
+                "strategy.parameters.timeframes",
+                f"longer than source.timeframe ({timeframe}): {', '.join(longer)}",
+                name,
+            )
 
 
 @dataclass

@@ -34,7 +34,8 @@
 {# Whether features of these longer bars are to be built. #}
 {% macro is_chosen_timeframe(name) -%}
     {%- do return(
-        'multi_timeframe' in var_value('features.sets') and name in var_value('features.higher_timeframes')
+        name in chosen_timeframes()
+        or (strategy_is('multi_timeframe_trend') and name in parameter_choices('timeframes', longer_timeframes()))
     ) -%}
 {%- endmacro %}
 

@@ -1,25 +1,49 @@
--- A new SQL strategy is a model intermediate/int_signals_<strategy>.sql with these columns, and a line here.
-{%- set strategies = [
-    ref('int_signals_momentum'),
-] %}
+{#- A strategy is a model int_signals_<name>.sql, found by its name: strategy=<name> with scores: signals. -#}
+{%- if var_choice('strategy.scores', ['predictions', 'signals']) == 'signals' %}
+{{- check_parameters_are_read() -}}
 
 with
 
+members as (
+
+    {{ memberships() }}
+
+),
+
 signals as (
 
-    {% for strategy in strategies %}
-    {% if not loop.first %}union all{% endif %}
+    select * from {{ ref('int_signals_' ~ var_value('strategy.name')) }}
+
+),
+
+final as (
+
     select
-        strategy,
-        symbol,
-        bar_at,
-        session_date,
-        score,
-        confidence
-    from {{ strategy }}
-    {% endfor %}
+        signals.strategy,
+        signals.symbol,
+        signals.bar_at,
+        signals.session_date,
+        signals.score,
+        signals.confidence
+    from signals
+    inner join members
+        on
+            signals.symbol = members.symbol
+            and signals.session_date >= members.valid_from
+            and signals.session_date < members.ends_before
+    where signals.score is not null
 
 )
 
-select * from signals
-order by strategy, symbol, bar_at
+select * from final
+{%- else -%}
+-- Scores are the model's predictions.
+select
+    cast(null as varchar) as strategy,
+    cast(null as varchar) as symbol,
+    cast(null as timestamp) as bar_at,
+    cast(null as date) as session_date,
+    cast(null as double) as score,
+    cast(null as double) as confidence
+where false
+{%- endif %}

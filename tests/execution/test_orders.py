@@ -1,5 +1,5 @@
 import hashlib
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -91,3 +91,24 @@ def test_client_order_id_is_readable_and_the_same_for_ever() -> None:
 )
 def test_client_order_id_differs_with_each_of_its_parts(other: tuple[str, str, date, str]) -> None:
     assert client_order_id(*other) != client_order_id("simulated/paper", "model", date(2024, 3, 1), "A")
+
+
+def test_orders_of_several_bars_of_a_session_have_names_of_their_own() -> None:
+    every_bar = PortfolioConfig(name="test", rebalance="bar")
+    made = []
+    for bar_at in map(datetime.fromisoformat, ("2024-01-02T15:00", "2024-01-02T15:01")):
+        bar: Any = snapshot([10.0], bar_at=bar_at)
+        for portfolio in (every_bar, WHOLE):
+            made += orders_for(
+                np.array([0.5]),
+                bar,
+                account([0], cash=1000),
+                equity=1000,
+                book="b",
+                strategy="s",
+                portfolio=portfolio,
+                reasons=[""],
+            )
+    first, first_daily, second, second_daily = (order.client_order_id for order in made)
+    assert first != second
+    assert first_daily == second_daily == client_order_id("b", "s", date(2024, 1, 2), "A")

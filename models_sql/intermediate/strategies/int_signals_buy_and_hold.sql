@@ -1,0 +1,10 @@
+{{ config(enabled=strategy_is('buy_and_hold')) }}
+
+select
+    'buy_and_hold' as strategy,
+    symbol,
+    bar_at,
+    session_date,
+    cast(1 as double) as score,
+    cast(1 as double) as confidence
+from {{ ref('int_feature_bars') }}
