@@ -30,7 +30,6 @@ from ml.config import LogisticConfig, ModelConfig, SplitConfig, XgboostConfig
 from transforms.config import (
     CsvSourceConfig,
     EngineConfig,
-    FeaturesConfig,
     LabelsConfig,
     ParquetSourceConfig,
     SampleSourceConfig,
@@ -42,6 +41,7 @@ from transforms.config import (
     require_date,
 )
 from transforms.errors import ConfigError, nearest
+from transforms.features import FeaturesConfig
 from transforms.labels import (
     CrossSectionalRankLabelsConfig,
     ForwardReturnLabelsConfig,

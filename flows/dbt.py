@@ -25,7 +25,6 @@ from flows.saved_macros import save_macros
 from transforms.config import (
     TIMEFRAMES,
     EngineConfig,
-    FeaturesConfig,
     LabelsConfig,
     SourceConfig,
     UniverseConfig,
@@ -35,6 +34,7 @@ from transforms.config import (
     require_symbols,
 )
 from transforms.errors import QuantmillError
+from transforms.features import FeaturesConfig
 from transforms.labels import ForwardReturnLabelsConfig, with_other_kinds
 from transforms.paths import PROJECT, Home
 from transforms.warehouse import Warehouse, connection_config

@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.config import LABEL_COLUMNS, FeaturesConfig
+from transforms.config import LABEL_COLUMNS
 from transforms.errors import ConfigError, QuantmillError, nearest
+from transforms.features import FeaturesConfig
 from transforms.warehouse import Warehouse
 
 Matrix = NDArray[np.float32]

@@ -25,9 +25,10 @@ from ml.registry import FORMAT, ArtifactWriter, model_directory
 from ml.scoring import checked_probabilities, prediction_columns
 from ml.splits import Fold, FoldRows, walk_forward
 from transforms import schemas
-from transforms.config import FeaturesConfig, LabelsConfig, as_plain
+from transforms.config import LabelsConfig, as_plain
 from transforms.errors import QuantmillError
 from transforms.failpoints import failpoint
+from transforms.features import FeaturesConfig
 from transforms.paths import Home
 from transforms.versions import library_versions
 from transforms.warehouse import Warehouse, utc_now

@@ -14,12 +14,9 @@ import flows.dbt
 from flows.dbt import BuildVars, build, docs
 from flows.dbt_state import BUILT_SCHEMAS
 from tests.models_sql.market import VARS, Lab, bar
-from transforms.config import (
-    FeaturesConfig,
-    SampleSourceConfig,
-    UniverseConfig,
-)
+from transforms.config import SampleSourceConfig, UniverseConfig
 from transforms.errors import ConfigError, QuantmillError
+from transforms.features import FeaturesConfig
 from transforms.labels import ForwardReturnLabelsConfig
 from transforms.warehouse import Warehouse
 

@@ -20,8 +20,9 @@ from flows.progress import Display
 from flows.run import Run
 from tests.flows.conftest import Place
 from tests.models_sql.market import UNIVERSE, VARS, Lab, whole_market
-from transforms.config import FeaturesConfig, SourceConfig
+from transforms.config import SourceConfig
 from transforms.errors import QuantmillError
+from transforms.features import FeaturesConfig
 from transforms.labels import ForwardReturnLabelsConfig
 from transforms.ops import Ledger
 

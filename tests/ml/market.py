@@ -13,7 +13,8 @@ import polars as pl
 
 from ml.config import ModelConfig, SplitConfig, XgboostConfig
 from ml.training import TrainResult, train
-from transforms.config import EngineConfig, FeaturesConfig
+from transforms.config import EngineConfig
+from transforms.features import FeaturesConfig
 from transforms.labels import ForwardReturnLabelsConfig
 from transforms.paths import Home
 from transforms.warehouse import Warehouse

@@ -10,8 +10,8 @@ import pytest
 
 from ml.matrix import feature_columns, load_features
 from tests.ml.market import FEATURES, Bench, training_set, write_marts
-from transforms.config import FeaturesConfig
 from transforms.errors import ConfigError, QuantmillError
+from transforms.features import FeaturesConfig
 
 
 def chosen(bench: Bench, *columns: str) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ import polars as pl
 
 from flows.dbt import BuildVars
 from tests.models_sql.market import KNOWN_AT, Lab
-from transforms.config import FeaturesConfig, UniverseConfig
+from transforms.config import UniverseConfig
+from transforms.features import FeaturesConfig
 from transforms.schemas import BARS, SESSIONS
 
 FEATURES = FeaturesConfig(

@@ -14,8 +14,8 @@ from flows.dbt import PROJECT_DIR
 from tests.models_sql import alpha158_reference
 from tests.models_sql.market import VARS, Lab, day, whole_market
 from transforms.alpha158 import ALPHA158_COLUMNS
-from transforms.config import FeaturesConfig
 from transforms.errors import ConfigError, QuantmillError
+from transforms.features import FeaturesConfig
 
 KEY = ("symbol", "bar_at", "session_date")
 TABLE = "intermediate.int_features_alpha158"

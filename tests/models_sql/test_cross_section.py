@@ -15,8 +15,9 @@ import pytest
 from flows.dbt import PROJECT_DIR
 from tests.models_sql.market import bar, day, random_bars
 from tests.models_sql.rendering import RefusedError, render, render_model
-from transforms.config import FeaturesConfig, UniverseConfig
+from transforms.config import UniverseConfig
 from transforms.errors import ConfigError, QuantmillError
+from transforms.features import FeaturesConfig
 from transforms.operators.refresh import refresh
 from transforms.warehouse import Warehouse
 

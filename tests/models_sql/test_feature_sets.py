@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from tests.models_sql.market import VARS, Lab, bar, day, random_bars
-from transforms.config import FeaturesConfig
+from transforms.features import FeaturesConfig
 
 FEATURES = FeaturesConfig(
     name="own",

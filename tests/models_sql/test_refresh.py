@@ -117,7 +117,7 @@ def test_a_changed_var_rebuilds_whole_what_reads_it_even_with_new_data(market: M
     import dataclasses
 
     from tests.models_sql.market import VARS
-    from transforms.config import FeaturesConfig
+    from transforms.features import FeaturesConfig
 
     market.more([random_bars(symbol, 1, 5, first=300)[0] for symbol in SYMBOLS])
     other = dataclasses.replace(VARS, features=FeaturesConfig("core", periods_per_year=365))

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from transforms.config import FeaturesConfig
 from transforms.errors import ConfigError
+from transforms.features import FeaturesConfig
 
 
 @pytest.mark.parametrize(
