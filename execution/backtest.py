@@ -65,7 +65,7 @@ def run_backtest(
         QuantmillError: If there are no bars or no scores in that range, or a decision fails.
     """
     panel = load_panel(warehouse, end=end)
-    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id)
+    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=portfolio)
     from_start = [start is None or day >= start for day in panel.session_date]
     scored = np.flatnonzero(scores.has_score & np.array(from_start))
     if scored.size == 0:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from execution.config import StrategyConfig
+from execution.config import PortfolioConfig, StrategyConfig
 from execution.types import Floats, Scores, Snapshot
 from transforms.errors import QuantmillError, nearest
 from transforms.warehouse import Warehouse
@@ -205,16 +205,24 @@ def _benchmark(warehouse: Warehouse, grid: pl.DataFrame) -> Floats:
 
 
 def load_scores(
-    warehouse: Warehouse, panel: Panel, *, strategy: StrategyConfig, model_id: str | None
+    warehouse: Warehouse,
+    panel: Panel,
+    *,
+    strategy: StrategyConfig,
+    model_id: str | None,
+    portfolio: PortfolioConfig | None = None,
 ) -> ScorePanel:
     """Load the scores of a strategy onto a panel's bars; what lies outside the panel is left out.
 
     They come from ``ml.predictions`` of ``model_id``, or from ``marts.signals`` of the strategy's name, as
-    ``strategy.scores`` says; the volatilities from ``marts.features.volatility_20``.
+    ``strategy.scores`` says; the volatilities from ``marts.features.volatility_20``, NaN where no feature set has it.
+
+    Args:
+        portfolio: What the scores are for; None where their volatilities are not needed.
 
     Raises:
-        QuantmillError: If there is none (the message lists what there is), or predictions are asked for
-            without a ``model_id``.
+        QuantmillError: If there is no score (the message lists what there is), predictions are asked for without a
+            ``model_id``, or the portfolio weighs by a volatility that is not there.
     """
     if strategy.scores == "predictions":
         if model_id is None:
@@ -236,12 +244,28 @@ def load_scores(
             f"{table} has no score where {column} = {wanted!r} between {panel.session_date[0]} and "
             f"{panel.session_date[-1]}.{nearest(wanted, known)}"
         )
-    volatility = warehouse.read(
-        "select symbol, bar_at, volatility_20 from marts.features where bar_at between ? and ?", bounds[1:]
-    )
     score, confidence = _scatter(panel, scores, ("score", "confidence"))
-    (annual,) = _scatter(panel, volatility, ("volatility_20",))
-    return ScorePanel(strategy.name, score, confidence, annual)
+    volatility = _volatility(warehouse, panel)
+    if volatility is None:
+        if portfolio is not None and portfolio.weighting == "inverse_volatility":
+            raise QuantmillError(
+                "portfolio.weighting=inverse_volatility needs marts.features.volatility_20, which no chosen feature "
+                "set has; take another weighting, or core with 20 among features.volatility_windows"
+            )
+        volatility = np.full_like(score, np.nan)
+    return ScorePanel(strategy.name, score, confidence, volatility)
+
+
+def _volatility(warehouse: Warehouse, panel: Panel) -> Floats | None:
+    """Return the annualised volatility at each bar, (T, N); None where no feature set has it."""
+    if "volatility_20" not in warehouse.read("select * from marts.features limit 0").columns:
+        return None
+    known = warehouse.read(
+        "select symbol, bar_at, volatility_20 from marts.features where bar_at between ? and ?",
+        [panel.bar_at[0], panel.bar_at[-1]],
+    )
+    (annual,) = _scatter(panel, known, ("volatility_20",))
+    return annual
 
 
 def _scatter(panel: Panel, frame: pl.DataFrame, columns: tuple[str, ...]) -> list[Floats]:

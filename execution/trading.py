@@ -97,7 +97,7 @@ def trade(
     if is_replay and session is not None:
         raise QuantmillError(f"trade either one session ({session}) or a window ({start} to {end}), not both")
     panel = load_panel(warehouse, end=session or end)
-    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id)
+    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=portfolio)
     targets = _replayed(panel, scores, start) if is_replay else _asked(panel, session)
     if not broker.is_simulated:
         _require_newest(warehouse, panel, targets, broker.name)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from execution.config import StrategyConfig
+from execution.config import PortfolioConfig, StrategyConfig
 from execution.panel import load_panel, load_scores
 from tests.execution.markets import NAN, midnight, panel
 from tests.execution.marts import write_marts
@@ -143,6 +143,18 @@ def test_missing_scores_are_named_with_what_there_is(
     write_marts(warehouse, written, score=np.ones((2, 1)), model_id="xgboost-1", strategy="momentum")
     with pytest.raises(QuantmillError, match=message):
         load_scores(warehouse, load_panel(warehouse), strategy=strategy, model_id=model_id)
+
+
+def test_without_volatility_there_are_scores_but_no_weighting_by_it(warehouse: Warehouse) -> None:
+    write_marts(warehouse, panel([[10.0]] * 2), score=np.ones((2, 1)), strategy="momentum")
+    warehouse.execute("alter table marts.features drop column volatility_20")
+    loaded, equal = load_panel(warehouse), PortfolioConfig(name="test")
+    scores = load_scores(warehouse, loaded, strategy=SIGNALS, model_id=None, portfolio=equal)
+    assert scores.score.tolist() == [[1], [1]]
+    assert np.isnan(scores.volatility).all()
+    by_volatility = PortfolioConfig(name="test", weighting="inverse_volatility")
+    with pytest.raises(QuantmillError, match="portfolio.weighting=inverse_volatility needs .*volatility_20"):
+        load_scores(warehouse, loaded, strategy=SIGNALS, model_id=None, portfolio=by_volatility)
 
 
 def test_row_order_of_the_table_does_not_matter(warehouse: Warehouse) -> None:

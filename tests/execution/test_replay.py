@@ -1,6 +1,7 @@
 """One decision path: a replay through the simulated broker is the backtest, to the last bit."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,25 @@ def test_months_replayed_with_a_new_process_each_day_is_the_backtest(tmp_path: P
     expected = backtest(market, first, rules)
     assert len(expected.fills) > 40
     assert {entry.status for entry in expected.orders} == {"filled", "cancelled"}
+    assert_same(tmp_path, market, expected)
+
+
+@pytest.mark.parametrize("rebalance", ["bar", "daily"])
+def test_sessions_of_several_bars_replayed_are_the_backtest(tmp_path: Path, rebalance: str) -> None:
+    """In and out several times a session, one name long while another is short."""
+    bars, scores = year(names=4, count=60)
+    hours = replace(
+        bars,
+        bar_at=tuple(bars.bar_at[t // 6 * 6] + timedelta(hours=t % 6) for t in range(60)),
+        session_date=tuple(bars.session_date[t // 6 * 6] for t in range(60)),
+    )
+    market = hours, replace(scores, score=np.sign(np.round(scores.score)))
+    portfolio = PortfolioConfig(name="test", side="long_short", k=0, rebalance=rebalance)
+    rules = Rules(portfolio, RiskConfig(name="test"), FEES)
+    replay(tmp_path, market, 0, rules=rules)
+    expected = backtest(market, 0, rules)
+    sessions = [order.order.session_date for order in expected.orders if order.order.symbol == "A"]
+    assert (len(sessions) > len(set(sessions))) is (rebalance == "bar")
     assert_same(tmp_path, market, expected)
 
 
