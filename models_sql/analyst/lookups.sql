@@ -25,6 +25,28 @@ create macro macros.features_on(of_symbol, on_date) as table
     from (select bar_at, columns(* exclude (symbol, bar_at, session_date))::double from chosen)
     unpivot include nulls (value for feature in (columns(* exclude bar_at)));
 
+-- Every score in the warehouse, of the SQL strategy that is built and of all models (out of sample), in one shape.
+create macro macros.scores() as table
+    select
+        signals.strategy as scored_by,
+        signals.symbol,
+        signals.bar_at,
+        signals.session_date,
+        signals.score,
+        signals.confidence
+    from marts.signals as signals
+
+    union all
+
+    select
+        predictions.model_id,
+        predictions.symbol,
+        predictions.bar_at,
+        predictions.session_date,
+        predictions.score,
+        predictions.confidence
+    from ml.predictions as predictions;
+
 -- Who could be held on a session.
 create macro macros.members_on(on_date) as table
     select universe.symbol

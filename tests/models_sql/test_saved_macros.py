@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows.dictionary import MACRO_GROUPS
@@ -84,14 +85,17 @@ def test_beta_and_correlation_are_those_of_returns(published: Warehouse) -> None
     assert known.is_between(-1, 1).all(), "where a price stands still there is none, not NaN"
 
 
-def test_ranks_of_a_bar_are_those_of_the_momentum_strategy(published: Warehouse) -> None:
+def test_ranks_of_a_bar_go_from_lowest_to_highest(published: Warehouse) -> None:
     found = published.read("""
-        select score, macros.rank_of_bar(momentum_12_1) as standing
-        from marts.features inner join marts.signals using (symbol, bar_at)
-        where strategy = 'momentum'
+        select bar_at, momentum_12_1, macros.rank_of_bar(momentum_12_1) as standing
+        from marts.features
+        where momentum_12_1 is not null
     """)
-    assert len(found) > 100
-    assert (found["score"] - found["standing"]).abs().max() < 1e-12  # type: ignore[operator]
+    below = pl.col("momentum_12_1").rank("min").over("bar_at") - 1
+    not_above = pl.col("momentum_12_1").rank("max").over("bar_at")
+    expected = found.select((below + not_above) / pl.len().over("bar_at") - 1).to_series()
+    assert len(found) > 200
+    assert (found["standing"] - expected).abs().max() < 1e-12  # type: ignore[operator]
 
 
 def test_cross_sections_leave_out_what_is_not_known(published: Warehouse) -> None:
