@@ -16,7 +16,7 @@ from expectations import docs, quarantine
 from expectations.config import GateConfig
 from expectations.evaluation import Outcome, evaluated
 from expectations.suites import load_suite
-from transforms import schemas
+from transforms import schemas_ops
 from transforms.errors import DataGateError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
@@ -215,4 +215,4 @@ def _record(warehouse: Warehouse, suite: str, outcomes: tuple[Outcome, ...], run
         }
         for outcome in outcomes
     ]
-    warehouse.replace_where(schemas.GATE_RESULTS, {"run_id": run_id, "suite": suite}, pl.DataFrame(rows))
+    warehouse.replace_where(schemas_ops.GATE_RESULTS, {"run_id": run_id, "suite": suite}, pl.DataFrame(rows))

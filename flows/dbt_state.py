@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from transforms.paths import Home
-from transforms.schemas import BUILT_PAGES, BUILT_QUARANTINE, BUILT_TICKER_SPANS
+from transforms.schemas_ops import BUILT_PAGES, BUILT_QUARANTINE, BUILT_TICKER_SPANS
 from transforms.versions import code_version, digest, file_digest
 from transforms.warehouse import Warehouse
 

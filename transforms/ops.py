@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms import schemas
+from transforms import schemas, schemas_ops
 from transforms.warehouse import Warehouse, utc_now
 
 SEVERITIES = ("warning", "error")
@@ -51,8 +51,10 @@ class Ledger:
         started = utc_now()
         self._warehouse.execute("update ops.runs set state = 'killed' where state = 'running'")
         self._warehouse.upsert(
-            schemas.RUNS,
-            _frame(schemas.RUNS, {"run_id": self.run_id, "started_at": started, "state": "running", **row}),
+            schemas_ops.RUNS,
+            _frame(
+                schemas_ops.RUNS, {"run_id": self.run_id, "started_at": started, "state": "running", **row}
+            ),
         )
         return started
 
@@ -109,7 +111,7 @@ class Ledger:
         }
         with self._warehouse.transaction():
             self.invalidate(stage)
-            self._warehouse.upsert(schemas.STAGES, _frame(schemas.STAGES, row))
+            self._warehouse.upsert(schemas_ops.STAGES, _frame(schemas_ops.STAGES, row))
 
     def alert(self, stage: str, severity: str, message: str) -> None:
         """Record an alert."""
@@ -122,4 +124,4 @@ class Ledger:
             "message": message,
         }
         self._alerts += 1
-        self._warehouse.append(schemas.ALERTS, _frame(schemas.ALERTS, row))
+        self._warehouse.append(schemas_ops.ALERTS, _frame(schemas_ops.ALERTS, row))

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms import schemas
+from transforms import schemas, schemas_ops
 from transforms.failpoints import failpoint
 from transforms.landing import LandedPage, Landing
 from transforms.warehouse import Warehouse, utc_now
@@ -71,8 +71,8 @@ def append_page(warehouse: Warehouse, landing: Landing, page: LandedPage, frame:
     with warehouse.transaction():
         news = _news(warehouse, landing, kind, page, frame)
         warehouse.append(kind.table, news)
-        warehouse.append(schemas.LANDED_PAGES, _landed_row(page, len(news)))
-        warehouse.upsert(schemas.CHECKPOINTS, _checkpoints(warehouse, kind, page, frame))
+        warehouse.append(schemas_ops.LANDED_PAGES, _landed_row(page, len(news)))
+        warehouse.upsert(schemas_ops.CHECKPOINTS, _checkpoints(warehouse, kind, page, frame))
         failpoint("ingest.before_commit")
     failpoint("ingest.after_commit")
     return len(news)

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms import schemas
+from transforms import schemas, schemas_ops
 from transforms.warehouse import Warehouse
 
 RUN = "20240301T000000-research-aaaa"
@@ -144,7 +144,7 @@ def gate(warehouse: Warehouse, run_id: str, suite: str, *results: tuple[str, str
         }
         for name, severity, passed in results
     ]
-    table(warehouse, schemas.GATE_RESULTS, *rows)
+    table(warehouse, schemas_ops.GATE_RESULTS, *rows)
 
 
 def quarantine(

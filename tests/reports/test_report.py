@@ -14,7 +14,7 @@ import pytest
 
 from reports.report import write_report
 from tests.reports import books
-from transforms import schemas
+from transforms import schemas_ops
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
@@ -272,14 +272,14 @@ def test_results_of_a_skipped_gate_are_those_of_the_run_that_last_checked_the_sa
             named = {"model_id": books.MODEL, "book": books.BOOK}
         if run_id == "run-other-model":
             named = {"model_id": "m2", "book": "backtest/b2"}
-        books.table(warehouse, schemas.RUNS, {**table, **named})
+        books.table(warehouse, schemas_ops.RUNS, {**table, **named})
         for suite in ("raw_bars", "predictions", "targets"):
             if (run_id, suite) != ("run-other-model", "raw_bars"):
                 books.gate(warehouse, run_id, suite, ("key_is_unique", "batch", False))
     stage = {"stage": "gate", "fingerprint": "f", "output": "{}"}
     books.table(
         warehouse,
-        schemas.STAGES,
+        schemas_ops.STAGES,
         {**stage, "run_id": "run-stale", "is_current": False},
         {**stage, "fingerprint": "g", "run_id": "run-current", "is_current": True},
     )
@@ -300,7 +300,7 @@ def test_results_of_this_run_come_before_those_of_newer_ones(warehouse: Warehous
             "started_at": datetime.fromisoformat(f"2024-01-0{number}"),
             "model_id": books.MODEL,
         }
-        books.table(warehouse, schemas.RUNS, run)
+        books.table(warehouse, schemas_ops.RUNS, run)
         books.gate(warehouse, run_id, "predictions", ("key_is_unique", "batch", True))
 
     text = report(warehouse, home).text

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from transforms import schemas
+from transforms import schemas, schemas_ops
 from transforms.errors import QuantmillError, WarehouseBusyError
 from transforms.schemas import Table
 from transforms.warehouse import Warehouse, WriterLock
@@ -347,5 +347,5 @@ def test_failed_publish_leaves_the_old_snapshot_and_the_warehouse_usable(
 
 def test_moments_are_naive_utc(warehouse: Warehouse) -> None:
     at = datetime(2024, 3, 8, 21, 0, 0, 1)  # noqa: DTZ001
-    warehouse.append(schemas.ALERTS, pl.DataFrame({"run_id": ["r"], "number": [1], "raised_at": [at]}))
+    warehouse.append(schemas_ops.ALERTS, pl.DataFrame({"run_id": ["r"], "number": [1], "raised_at": [at]}))
     assert warehouse.value("select raised_at from ops.alerts") == at
