@@ -1,4 +1,9 @@
-{{ config(enabled=var_value('labels.kind') == 'cross_sectional_rank') }}
+{#- A rank changes when another symbol's exit becomes known, so it is made anew from the returns each time. -#}
+{{ config(
+    materialized='refreshed',
+    changes='all',
+    enabled=var_value('labels.kind') == 'cross_sectional_rank'
+) }}
 
 {%- set fraction = var_fraction('labels.fraction') %}
 
