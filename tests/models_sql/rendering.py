@@ -90,6 +90,11 @@ def render(text: str, vars_: dict[str, Any]) -> str:
     return environment.from_string(text).render().strip()
 
 
+def text_of(model: str) -> str:
+    """Return a model's file as it stands."""
+    return _path(model).read_text()
+
+
 def render_model(model: str, vars_: dict[str, Any]) -> str:
     """Render a model's SQL."""
-    return render(_path(model).read_text(), vars_)
+    return render(text_of(model), vars_)

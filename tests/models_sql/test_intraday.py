@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,57 +13,59 @@ import pandas as pd
 import polars as pl
 import pytest
 
-import flows.dbt
+from flows.dbt import BuildVars
 from tests.models_sql.market import Lab
+from tests.models_sql.market import bar as raw_bar
 from tests.models_sql.minutes import (
-    VARS,
+    FEATURES,
+    INTRADAY,
+    LONGER,
+    Exchange,
     Session,
     bar_of,
-    load,
     random_minutes,
     short_sessions,
-    with_features,
 )
-from transforms import calendars
+from transforms import calendars, schemas
+from transforms.config import UniverseConfig
+from transforms.operators.catalogue import Array, Segments, operators
 
 KEY = ["symbol", "bar_at", "session_date"]
-INTRADAY = "intermediate.int_features_intraday"
-LONGER = "intermediate.int_features_multi_timeframe"
-SETS = "+int_features_intraday +int_features_multi_timeframe"
-SESSIONS = short_sessions(date(2024, 5, 1), 15, half_days=(2, 7))
-BUILT_TO = SESSIONS[11].day  # the calendar knows more than there are bars
-
-
-def market() -> list[dict[str, Any]]:
-    there = [session for session in SESSIONS if session.day <= BUILT_TO]
-    return [row for seed, symbol in enumerate(("AAA", "BBB")) for row in random_minutes(symbol, there, seed)]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A warehouse that each test loads and builds for itself."""
-    lab = Lab.at(tmp_path_factory.mktemp("lab"), threads=1)
-    yield lab
-    lab.warehouse.close()
-
+SESSIONS = short_sessions(
+    date(2024, 5, 1), 15, half_days=(2, 7)
+)  # the calendar knows more than there are bars
 
 Tables = dict[str, pl.DataFrame]
 
 
-def build(lab: Lab, until: datetime | None = None) -> Tables:
+def market() -> list[dict[str, Any]]:
+    return [
+        row
+        for seed, symbol in enumerate(("AAA", "BBB"))
+        for row in random_minutes(symbol, SESSIONS[:12], seed)
+    ]
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """A warehouse that each test loads and builds for itself."""
+    with Exchange.at(tmp_path_factory.mktemp("exchange")) as exchange:
+        yield exchange
+
+
+def build(exchange: Exchange, until: datetime | None = None) -> Tables:
     """Build both sets on the random market's bars that had ended by then."""
     bars = market()
     if until is not None:
         bars = [row for row in bars if row["bar_at"] + timedelta(minutes=1) <= until]
-    load(lab, bars, SESSIONS)
-    lab.build(VARS, select=SETS, tests=False)
-    return {name: lab.table(name) for name in (INTRADAY, LONGER)}
+    exchange.load(bars, SESSIONS)
+    return exchange.build()
 
 
 @pytest.fixture(scope="module")
-def whole(lab: Lab) -> Tables:
+def whole(exchange: Exchange) -> Tables:
     """Both sets of the whole random market."""
-    return build(lab)
+    return build(exchange)
 
 
 # ------------------------------------------------------------------------ definitions
@@ -72,7 +73,7 @@ def whole(lab: Lab) -> Tables:
 
 def expected() -> pd.DataFrame:
     """The features of the random market from their definitions, bar by bar."""
-    sessions = {session.day: session for session in SESSIONS}
+    sessions = {session.session_date: session for session in SESSIONS}
     rows = []
     for _, bars in pd.DataFrame(market()).sort_values(["symbol", "bar_at"]).groupby("symbol"):
         seen: list[dict[str, Any]] = []
@@ -138,14 +139,14 @@ def test_every_column_is_its_definition(whole: Tables) -> None:
 
 def exchange_sessions(calendar: str, first: date, last: date) -> list[Session]:
     rows = calendars.sessions(calendar, first, last).iter_rows(named=True)
-    return [Session(row["session_date"], row["open_at"], row["close_at"], row["is_half_day"]) for row in rows]
+    return [Session(row["session_date"], row["open_at"], row["close_at"]) for row in rows]
 
 
 def moments(*texts: str) -> list[datetime]:
     return [datetime.fromisoformat(text) for text in texts]
 
 
-def test_minutes_and_hours_follow_half_days_and_summer_time(lab: Lab) -> None:
+def test_minutes_and_hours_follow_half_days_and_summer_time(exchange: Exchange) -> None:
     sessions = exchange_sessions("XNYS", date(2024, 3, 8), date(2024, 3, 11))
     sessions += exchange_sessions("XNYS", date(2024, 11, 29), date(2024, 11, 29))
     places = {
@@ -161,26 +162,24 @@ def test_minutes_and_hours_follow_half_days_and_summer_time(lab: Lab) -> None:
         "2024-11-29T14:29": (0, 210, 0, 0),
     }
     bars = [bar_of("A", at.date(), at, 10.0) for at in moments(*places)]
-    load(lab, bars, sessions)
-    lab.build(VARS, select="+int_features_intraday", tests=False)
+    exchange.load(bars, sessions)
+    table = exchange.build()[INTRADAY]
     columns = ["minutes_since_open", "minutes_to_close", "is_first_hour", "is_last_hour"]
     got = {
-        row[0].isoformat(timespec="minutes"): row[1:]
-        for row in lab.table(INTRADAY).select("bar_at", *columns).iter_rows()
+        row[0].isoformat(timespec="minutes"): row[1:] for row in table.select("bar_at", *columns).iter_rows()
     }
     assert got == places
 
 
-def test_a_market_that_never_closes_runs_on_over_midnight(lab: Lab) -> None:
+def test_a_market_that_never_closes_runs_on_over_midnight(exchange: Exchange) -> None:
     sessions = exchange_sessions("24/7", date(2024, 3, 8), date(2024, 3, 10))  # a weekend among them
     start = datetime.fromisoformat("2024-03-08T23:50")
     bars = [
         bar_of("A", (at := start + timedelta(minutes=i)).date(), at, 100.0 * 1.01**i, volume=1.0 + i)
         for i in range(20)
     ]
-    load(lab, bars, sessions)
-    lab.build(VARS, select="+int_features_intraday", tests=False)
-    table = lab.table(INTRADAY)
+    exchange.load(bars, sessions)
+    table = exchange.build()[INTRADAY]
     midnight = table.filter(pl.col("bar_at") == datetime.fromisoformat("2024-03-09"))
     # The session is the day: its average price begins anew. Momentum is the price's, whatever the date.
     assert midnight["minutes_since_open"].to_list() == [1]
@@ -214,43 +213,70 @@ def cells_that_differ(whole: Tables, part: Tables, until: datetime) -> dict[str,
         "2024-05-15T16:10",  # at a close
     ),
 )
-def test_what_comes_later_changes_no_bit(lab: Lab, whole: Tables, until: datetime) -> None:
-    assert cells_that_differ(whole, build(lab, until), until) == {}
+def test_what_comes_later_changes_no_bit(exchange: Exchange, whole: Tables, until: datetime) -> None:
+    assert cells_that_differ(whole, build(exchange, until), until) == {}
 
 
-def test_a_longer_bar_that_is_joined_early_is_caught(tmp_path: Path) -> None:
-    project = tmp_path / "models_sql"
-    shutil.copytree(flows.dbt.PROJECT_DIR, project)
-    macros = project / "macros" / "timeframes.sql"
-    honest = "operator('last_completed', bucket_start(name), bucket_completes(name), 'epoch_ms(ended_at)')"
-    assert honest in macros.read_text()
-    early = macros.read_text().replace(honest, "operator('lagged', bucket_start(name), 1)")
-    macros.write_text(early)
+def test_a_longer_bar_that_is_joined_early_is_caught(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_progress(segments: Segments, bucket: Array, complete: Array, ended: Array) -> Array:
+        return bucket
+
+    honest = operators()["last_completed"]
+    monkeypatch.setitem(operators(), "last_completed", dataclasses.replace(honest, compute=in_progress))
     until = datetime.fromisoformat("2024-05-10T15:07")
-    lab = Lab.at(tmp_path / "home", threads=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flows.dbt, "PROJECT_DIR", project)
-        caught = cells_that_differ(build(lab), build(lab, until), until)
-    lab.warehouse.close()
-    assert {
-        "close_distance_5m",
-        "close_distance_15m",
-        "return_1_session",
-        "close_distance_week",
-    } <= caught.keys()
+    caught = cells_that_differ(build(exchange), build(exchange, until), until)
+    assert {f"close_distance_{name}" for name in FEATURES.higher_timeframes} <= caught.keys()
     assert "momentum_5" not in caught
 
 
-def test_bars_of_an_hour_by_the_clock_belong_to_the_session_that_they_reach(lab: Lab) -> None:
+def test_bars_of_an_hour_by_the_clock_belong_to_the_session_that_they_reach(exchange: Exchange) -> None:
     sessions = exchange_sessions("XNYS", date(2024, 3, 11), date(2024, 3, 12))
     hours = moments("2024-03-11T12:00", "2024-03-11T13:00", "2024-03-11T14:00", "2024-03-11T19:00")
-    bars = [bar_of("A", at.date(), at, 10.0, timeframe="1h") for at in hours]
-    load(lab, bars, sessions)
+    exchange.load([bar_of("A", at.date(), at, 10.0) for at in hours], sessions)
     hourly = dataclasses.replace(
-        with_features(opening_range_minutes=60, momentum_minutes=[60], sets=["intraday"]), timeframe="1h"
+        FEATURES, opening_range_minutes=60, momentum_minutes=[60], higher_timeframes=["session"]
     )
-    lab.build(hourly, select="+int_features_intraday", tests=False)
-    table = lab.table(INTRADAY)
+    table = exchange.build(hourly, "1h")[INTRADAY]
     assert table["minutes_since_open"].to_list() == [-30, 30, 90, 390]
     assert table["session_vwap_distance"].to_list() == [None, 0, 0, 0]
     assert table["is_last_hour"].to_list() == [0, 0, 0, 1]
+    # The hour that runs into the open is the session's first.
+    assert exchange.resampled("session").select("bar_at", "bar_count").rows() == [(sessions[0].open_at, 3)]
+
+
+# ------------------------------------------------------------------------ through dbt
+
+
+def test_dbt_makes_the_same_tables_and_joins_them_with_other_sets(tmp_path: Path, whole: Tables) -> None:
+    lab = Lab.at(tmp_path, threads=2)
+    lab.load([raw_bar("X", 0, 1.0) | row | {"timeframe": "1m"} for row in market()])
+    calendar = [dataclasses.asdict(session) for session in SESSIONS]
+    lab.warehouse.append(schemas.SESSIONS, pl.DataFrame(calendar).with_columns(calendar=pl.lit("SHORT")))
+    sets = ["core", *FEATURES.sets]
+    vars_ = BuildVars(
+        source="test",
+        dataset="default",
+        timeframe="1m",
+        calendar="SHORT",
+        universe=UniverseConfig(name="all"),
+        features=dataclasses.replace(FEATURES, sets=sets),
+    )
+    assert lab.build(vars_).tests > 0
+    for name, table in whole.items():
+        assert lab.table(f"intermediate.{name}").equals(table), name
+    joined = lab.table("marts.features")
+    assert len(joined) == len(whole[INTRADAY])
+    assert {"rsi_14", "rsi_14_15m", "session_vwap_distance", "momentum_30"} <= set(joined.columns)
+    timeframes = "select distinct timeframe from marts.bars_resampled"
+    assert set(lab.warehouse.read(timeframes)["timeframe"]) == {
+        "5m",
+        "15m",
+        "30m",
+        "1h",
+        "session",
+        "week",
+        "month",
+    }
+    lab.warehouse.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,35 +14,25 @@ import polars as pl
 import pytest
 import talib
 
-from tests.models_sql.market import Lab
 from tests.models_sql.minutes import (
-    VARS,
+    FEATURES,
+    LONGER,
+    Exchange,
     Session,
-    append,
     bar_of,
-    load,
     random_minutes,
     short_sessions,
-    with_features,
 )
 from transforms import calendars
-from transforms.schemas import QUARANTINE_BARS
 
-FEATURES = "intermediate.int_features_multi_timeframe"
 MONDAY = date(2024, 5, 6)
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """A warehouse that each test loads and builds for itself."""
-    lab = Lab.at(tmp_path_factory.mktemp("lab"), threads=1)
-    yield lab
-    lab.warehouse.close()
-
-
-def resampled(lab: Lab, timeframe: str) -> pl.DataFrame:
-    sql = "select * from marts.bars_resampled where timeframe = ? order by symbol, bar_at"
-    return lab.warehouse.read(sql, [timeframe])
+    with Exchange.at(tmp_path_factory.mktemp("exchange")) as exchange:
+        yield exchange
 
 
 def at(session: Session, minutes: int) -> datetime:
@@ -51,18 +42,18 @@ def at(session: Session, minutes: int) -> datetime:
 # ------------------------------------------------------------------------ minute bars
 
 
-def test_longer_bars_are_anchored_at_the_open_and_keep_to_their_session(lab: Lab) -> None:
+def test_longer_bars_are_anchored_at_the_open_and_keep_to_their_session(exchange: Exchange) -> None:
     full, half = short_sessions(MONDAY, 2, half_days=[1])
     prices = {-5: 1, 0: 10, 1: 12, 4: 11, 5: 20, 14: 9, 97: 30, 99: 31, 100: 99}
     bars = [
-        *[bar_of("A", full.day, at(full, minute), price) for minute, price in prices.items()],
-        bar_of("A", half.day, at(half, 49), 40, open=39, high=41, low=38, volume=7.5),
+        *[bar_of("A", full.session_date, at(full, minute), price) for minute, price in prices.items()],
+        bar_of("A", half.session_date, at(half, 49), 40, open=39, high=41, low=38, volume=7.5),
     ]
-    load(lab, bars, [full, half])
-    lab.build(VARS, select="+bars_resampled", tests=False)
+    exchange.load(bars, [full, half])
+    exchange.build()
     columns = ["bar_at", "complete_at", *(f"adj_{x}" for x in ("open", "high", "low", "close", "volume"))]
     got = {
-        name: resampled(lab, name).select(*columns, "bar_count").rows()
+        name: exchange.resampled(name).select(*columns, "bar_count").rows()
         for name in ("5m", "15m", "1h", "session", "week")
     }
     last_of_half = (39, 41, 38, 40, 7.5, 1)
@@ -92,19 +83,17 @@ def test_longer_bars_are_anchored_at_the_open_and_keep_to_their_session(lab: Lab
     assert got["week"] == [(datetime.fromisoformat("2024-05-06"), None, 10, 41, 9, 40, 707.5, 8)]
 
 
-def test_a_longer_bar_is_told_from_the_minute_that_completes_it(lab: Lab) -> None:
+def test_a_longer_bar_is_told_from_the_minute_that_completes_it(exchange: Exchange) -> None:
     first, second = short_sessions(MONDAY, 2)
     # Of the first five minutes the last is missing: the next minute's bar completes them.
     told = {0: None, 3: None, 5: 4.0, 9: 10.0, 10: 10.0, 99: 100.0, 105: 100.0}
-    bars = [bar_of("A", first.day, at(first, minute), minute + 1.0) for minute in (*told, 2)]
-    bars.append(bar_of("A", second.day, at(second, 0), 500.0))
-    load(lab, bars, [first, second])
-    lab.build(VARS, select="+int_features_multi_timeframe", tests=False)
-    close = pl.col("adj_close") / (pl.col("close_distance_5m") + 1)
-    table = lab.warehouse.read(
-        f"select f.*, b.adj_close from {FEATURES} as f join intermediate.int_feature_bars as b "
-        "using (symbol, bar_at) order by bar_at"
-    ).with_columns(close=close)
+    bars = [bar_of("A", first.session_date, at(first, minute), minute + 1.0) for minute in (*told, 2)]
+    bars.append(bar_of("A", second.session_date, at(second, 0), 500.0))
+    exchange.load(bars, [first, second])
+    table = exchange.build()[LONGER]
+    prices = pl.DataFrame([{"bar_at": row["bar_at"], "adj_close": row["close"]} for row in bars])
+    table = table.join(prices, on="bar_at").sort("bar_at")
+    table = table.with_columns(close=pl.col("adj_close") / (pl.col("close_distance_5m") + 1))
     got = dict(zip(table["bar_at"], table["close"], strict=True))
     # Minute 9 ends with its five, as minute 4 would have.
     for minute, value in told.items():
@@ -123,33 +112,24 @@ def test_a_longer_bar_is_told_from_the_minute_that_completes_it(lab: Lab) -> Non
 # ------------------------------------------------------------------------ daily bars
 
 
-def test_weeks_and_months_end_with_their_last_session(lab: Lab) -> None:
+def test_weeks_and_months_end_with_their_last_session(exchange: Exchange) -> None:
     # Good Friday was 2024-03-29: week and month ended on Thursday the 28th.
     rows = calendars.sessions("XNYS", date(2024, 3, 1), date(2024, 5, 31)).iter_rows(named=True)
     sessions = [Session(row["session_date"], row["open_at"], row["close_at"]) for row in rows]
-    days = [session for session in sessions if session.day <= date(2024, 4, 10)]
-    bars = [
-        bar_of(
-            "A", session.day, datetime.combine(session.day, datetime.min.time()), 100.0 + i, timeframe="1d"
-        )
-        for i, session in enumerate(days)
-    ]
-    load(lab, bars, sessions)
-    daily = dataclasses.replace(
-        with_features(sets=["multi_timeframe"], higher_timeframes=["week", "month"]), timeframe="1d"
-    )
-    lab.build(daily, select="+int_features_multi_timeframe +bars_resampled", tests=False)
-    closes = {session.day: session.close_at for session in sessions}
-    weeks = resampled(lab, "week")
-    assert weeks["complete_at"].to_list() == [
+    days = [session.session_date for session in sessions if session.session_date <= date(2024, 4, 10)]
+    price = {day: 100.0 + i for i, day in enumerate(days)}
+    midnight = datetime.min.time()
+    exchange.load([bar_of("A", day, datetime.combine(day, midnight), price[day]) for day in days], sessions)
+    daily = dataclasses.replace(FEATURES, sets=["multi_timeframe"], higher_timeframes=["week", "month"])
+    table = exchange.build(daily, "1d")[LONGER]
+    closes = {session.session_date: session.close_at for session in sessions}
+    assert exchange.resampled("week")["complete_at"].to_list() == [
         closes[date(2024, *day)] for day in ((3, 1), (3, 8), (3, 15), (3, 22), (3, 28), (4, 5), (4, 12))
     ]
-    assert resampled(lab, "month")["complete_at"].to_list() == [
+    assert exchange.resampled("month")["complete_at"].to_list() == [
         closes[date(2024, 3, 28)],
         closes[date(2024, 4, 30)],
     ]
-    table = lab.table(FEATURES)
-    price = {session.day: 100.0 + i for i, session in enumerate(days)}
     for row in table.iter_rows(named=True):
         day = row["session_date"]
         complete = [
@@ -181,7 +161,7 @@ def market(first: int, last: int) -> list[dict[str, Any]]:
 def expected(bars: pd.DataFrame, timeframe: str) -> pd.DataFrame:
     """What one symbol's bars are told of a longer timeframe: pandas groups, TA-Lib, and an as-of join."""
     sessions = pd.DataFrame([dataclasses.asdict(session) for session in SESSIONS])
-    bars = bars.merge(sessions, left_on="session_date", right_on="day").sort_values("bar_at")
+    bars = bars.merge(sessions, on="session_date").sort_values("bar_at")
     bars["ended_at"] = bars["bar_at"] + pd.Timedelta(minutes=1)
     inside = bars[(bars["bar_at"] >= bars["open_at"]) & (bars["bar_at"] < bars["close_at"])].copy()
     if timeframe == "session":
@@ -217,16 +197,12 @@ def expected(bars: pd.DataFrame, timeframe: str) -> pd.DataFrame:
     return told[names].add_suffix(f"_{timeframe}")
 
 
-def test_features_are_those_of_the_last_completed_bar(lab: Lab) -> None:
+def test_features_are_those_of_the_last_completed_bar(exchange: Exchange) -> None:
     frames = ["5m", "15m", "session"]
     bars = market(0, 30)
-    load(lab, bars, SESSIONS)
-    lab.build(
-        with_features(sets=["multi_timeframe"], higher_timeframes=frames),
-        select="+int_features_multi_timeframe",
-        tests=False,
-    )
-    table = lab.table(FEATURES)
+    exchange.load(bars, SESSIONS)
+    chosen = dataclasses.replace(FEATURES, sets=["multi_timeframe"], higher_timeframes=frames)
+    table = exchange.build(chosen)[LONGER]
     for (symbol,), got in table.group_by("symbol"):
         rows = pd.DataFrame([row for row in bars if row["symbol"] == symbol])
         want = pd.concat([expected(rows, frame) for frame in frames], axis=1)
@@ -239,39 +215,30 @@ def test_features_are_those_of_the_last_completed_bar(lab: Lab) -> None:
 # ------------------------------------------------------------------------ catching up
 
 
-def test_late_restated_and_removed_bars_change_their_longer_bars(lab: Lab) -> None:
+def test_late_restated_and_removed_bars_change_their_longer_bars(exchange: Exchange, tmp_path: Path) -> None:
     """What is brought up to date equals, cell for cell, what is built from nothing."""
-    tables = [
-        "intermediate.int_features_intraday",
-        "intermediate.int_features_multi_timeframe",
-        *(f"intermediate.int_resampled_features_{name}" for name in ("5m", "15m", "session", "week")),
-    ]
+    # AAA's first five minutes have one bar, which is about to be refused; BBB lacks one that comes late.
+    alone = bar_of("AAA", SESSIONS[0].session_date, at(SESSIONS[0], 3), 100.0)
+    *bars, late = [*market(1, 10), bar_of("BBB", SESSIONS[8].session_date, at(SESSIONS[8], 47), 101.0)]
+    bars = [row for row in bars if (row["symbol"], row["bar_at"]) != ("BBB", late["bar_at"])]
+    exchange.load([alone, *bars], SESSIONS)
+    before = exchange.build()
 
-    def everything() -> dict[str, pl.DataFrame]:
-        return {name: lab.table(name) for name in tables}
+    bars += market(10, 11)
+    exchange.load([alone, *bars], SESSIONS)
+    opening = at(SESSIONS[10], -10)
+    exchange.build(changed_from={"AAA": opening, "BBB": opening})
 
-    # A symbol whose only bar of the first five minutes is about to be refused.
-    alone = bar_of("AAA", SESSIONS[0].day, at(SESSIONS[0], 3), 100.0)
-    bars = [alone, *market(1, 10)]
-    kept = [row for row in bars if not (row["symbol"] == "BBB" and row["bar_at"] == at(SESSIONS[8], 47))]
-    load(lab, kept, SESSIONS)
-    assert lab.build(VARS, tests=False).mode == "full"
-    before = everything()
-    append(lab, market(10, 11), 1)
-    assert lab.build(VARS, tests=False).mode == "appended"
-    late = [row for row in bars if row not in kept]
-    restated = bar_of("AAA", SESSIONS[9].day, at(SESSIONS[9], 58), 250.0, volume=9999.0)
-    append(lab, [*late, restated], 2)
-    lab.warehouse.execute(
-        f"insert into {QUARANTINE_BARS.name} by name select *, 'tested' as reason from raw.bars "
-        "where symbol = 'AAA' and bar_at = ?",
-        [at(SESSIONS[0], 3)],
-    )
-    assert late
-    assert lab.build(VARS, tests=False).mode == "appended"
-    appended = everything()
-    (lab.home.dbt / "state" / "build.json").unlink()
-    assert lab.build(VARS, tests=False).mode == "full"
-    for name, table in everything().items():
-        assert appended[name].equals(table), name
-        assert not before[name].equals(table)
+    exchange.load([*bars, late], SESSIONS)
+    exchange.build(changed_from={"AAA": alone["bar_at"], "BBB": late["bar_at"]})
+
+    restated = at(SESSIONS[9], 58)
+    bars = [row | {"volume": 9999.0, "close": 105.0} if row["bar_at"] == restated else row for row in bars]
+    exchange.load([*bars, late], SESSIONS)
+    mended = exchange.build(changed_from={"AAA": restated, "BBB": restated})
+
+    with Exchange.at(tmp_path) as other:
+        other.load([*bars, late], SESSIONS)
+        for name, table in other.build().items():
+            assert mended[name].equals(table), name
+            assert not before[name].equals(table), name
