@@ -17,7 +17,7 @@ from transforms.schemas_ops import (
     RUNS,
     STAGES,
 )
-from transforms.tables import Table as Table  # contracts are read through this module
+from transforms.tables import Table as Table  # noqa: PLC0414 - read through this module
 
 _PROVENANCE = {
     "known_at": "TIMESTAMP",  # when the row reached us, UTC
