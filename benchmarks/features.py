@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks import peers
 from benchmarks.agreement import compare
-from benchmarks.engines.factors import WARM_UP
+from benchmarks.engines.factors import FACTORS, WARM_UP
 from benchmarks.engines.protocol import heard
 from benchmarks.growth import draw
 from benchmarks.market import Size, daily_bars, write_qlib, write_source
@@ -30,11 +30,9 @@ from benchmarks.measure import Cost, table, watch
 from transforms.paths import PROJECT
 
 _TOLERANCE = 1e-3  # standard deviations: qlib's single precision, polars' running sums
-_MODEL = "intermediate/features/int_features_factors.sql"  # a set of the benchmark's own
 _GROWTH_PLOT = PROJECT / "docs" / "images" / "feature_growth.svg"
-_SYMBOLS = (100, 200, 400, 800)
-_BARS = (875, 1_750, 3_500)
-_MINUTES = Size(50, 252 * 390)
+_DAILY = Size(800, 3_500)
+_MINUTES = Size(50, 252 * 390)  # a year
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,7 @@ class Bench:
     """The run's folder, and what is in it by now: bars, homes, peers. All of it is made when it is first needed."""
 
     root: Path
-    symbols: int
-    bars: int
+    size: Size
     disagreements: list[str] = field(default_factory=list)
 
     @cached_property
@@ -68,8 +65,12 @@ class Bench:
         return peers.install(self.root / "peers")
 
     @property
-    def size(self) -> Size:
-        return Size(self.symbols, self.bars)
+    def minutes(self) -> Size:
+        """Minute bars in the proportion of the daily ones."""
+        return Size(
+            max(1, _MINUTES.symbols * self.size.symbols // _DAILY.symbols),
+            _MINUTES.bars * self.size.bars // _DAILY.bars,
+        )
 
     def data(self, size: Size) -> Path:
         """Return the folder with bars of this size: ``bars.parquet``, ``source/``, ``qlib/``."""
@@ -118,13 +119,10 @@ class Bench:
         models: tuple[str, ...],
         *,
         repeats: int = 3,
-        project: Path | None = None,
     ) -> tuple[Timing, Path]:
         """Build models in a home; return the figures and where the sample of the first of them is."""
         out = self.root / f"{home.name}-{models[0]}.parquet"
         environment = {"MODELS": " ".join(models), "OVERRIDES": json.dumps(overrides)}
-        if project is not None:
-            environment["PROJECT_DIR"] = str(project)
         command = [sys.executable, "-m", "benchmarks.engines.quantmill_sets"]
         watch("preparing", [*command, "prepare", home, out], environment=environment, folder=PROJECT)
         cost = watch(
@@ -195,7 +193,11 @@ def alpha158(bench: Bench) -> None:
     """All 158 factors of qlib's Alpha158."""
     title("alpha158", f"Alpha158, {bench.size} daily bars")
     overrides = bench.overrides(bench.size, ("alpha158",))
-    ours, sample = bench.ours(bench.home("daily", overrides), overrides, ("int_features_alpha158",))
+    ours, sample = bench.ours(
+        bench.home(f"{bench.size.symbols}-{bench.size.bars}", overrides),
+        overrides,
+        ("int_features_alpha158",),
+    )
     theirs = _beside_qlib(bench, "alpha158", ours, sample)
     goal(
         "ours over polars (the quicker of both ways)", ours.seconds / min(t.seconds for t in theirs[:2]), 1.0
@@ -206,15 +208,15 @@ def alpha158(bench: Bench) -> None:
 
 
 def factors(bench: Bench) -> None:
-    """Fourteen of them, as a set that an analyst would write: one more SQL file in a copy of the dbt project."""
-    title("factors", f"Fourteen factors, {bench.size} daily bars")
-    overrides = bench.overrides(bench.size, ("core",))
-    project = bench.root / "models_sql"
-    shutil.rmtree(project, ignore_errors=True)
-    shutil.copytree(PROJECT / "models_sql", project)
-    shutil.copyfile(Path(__file__).with_name("int_features_factors.sql"), project / _MODEL)
+    """Fourteen of them."""
+    title("factors", f"Fourteen factors of Alpha158, {bench.size} daily bars")
+    columns = ",".join(name.lower() for name in FACTORS)
+    overrides = [*bench.overrides(bench.size, ("alpha158",)), f"features.alpha158_columns=[{columns}]"]
     ours, sample = bench.ours(
-        bench.home("daily", overrides), overrides, ("int_features_factors",), repeats=5, project=project
+        bench.home(f"{bench.size.symbols}-{bench.size.bars}", overrides),
+        overrides,
+        ("int_features_alpha158",),
+        repeats=5,
     )
     theirs = _beside_qlib(bench, "factors", ours, sample)
     goal(
@@ -228,7 +230,9 @@ def core(bench: Bench) -> None:
     """The indicators of ``core``; TA-Lib has a part of them."""
     title("core", f"core, {bench.size} daily bars")
     overrides = bench.overrides(bench.size, ("core",))
-    ours, sample = bench.ours(bench.home("daily", overrides), overrides, ("int_features_core",))
+    ours, sample = bench.ours(
+        bench.home(f"{bench.size.symbols}-{bench.size.bars}", overrides), overrides, ("int_features_core",)
+    )
     talib, path = bench.peer("talib_core", "core", repeats=3)
     show([ours, talib])
     print()
@@ -289,16 +293,18 @@ def _stage_seconds(home: Path) -> float:
 
 def intraday(bench: Bench) -> None:
     """A year of minute bars."""
-    title("intraday", f"core and intraday, {_MINUTES} minute bars")
+    title("intraday", f"core and intraday, {bench.minutes} minute bars")
     overrides = [
         "source=synthetic",
         "source.timeframe=1m",
-        f"source.symbol_count={_MINUTES.symbols}",
-        f"source.bar_count={_MINUTES.bars}",
+        f"source.symbol_count={bench.minutes.symbols}",
+        f"source.bar_count={bench.minutes.bars}",
         "features=intraday",
     ]
     models = ("int_features_core", "int_features_intraday")
-    ours, _ = bench.ours(bench.home("minutes", overrides), overrides, models)
+    ours, _ = bench.ours(
+        bench.home(f"minutes-{bench.minutes.symbols}-{bench.minutes.bars}", overrides), overrides, models
+    )
     show([ours])
     print()
     goal("core and intraday (s)", ours.seconds, 30)
@@ -308,10 +314,11 @@ def growth(bench: Bench) -> None:
     """How the cost grows with symbols, bars and columns; a table and a plot."""
     title("growth", "How the cost grows")
     sets = ("core", "timeseries", "alpha158")
-    middle = Size(_SYMBOLS[-2], _BARS[-1])
-    series = {
-        "symbols": [(Size(symbols, _BARS[-1]), sets[:1]) for symbols in _SYMBOLS],
-        "bars per symbol": [(Size(middle.symbols, bars), sets[:1]) for bars in _BARS],
+    symbols, bars = bench.size.symbols, bench.size.bars
+    middle = Size(symbols // 2, bars)
+    series: dict[str, list[tuple[Size, tuple[str, ...]]]] = {
+        "symbols": [(Size(symbols // part, bars), sets[:1]) for part in (8, 4, 2, 1)],
+        "bars per symbol": [(Size(middle.symbols, bars // part), sets[:1]) for part in (4, 2, 1)],
         "columns": [(middle, sets[: count + 1]) for count in range(len(sets))],
     }
     rows = []
@@ -338,8 +345,9 @@ def growth(bench: Bench) -> None:
             )
     header = ["along", "size", "sets", "columns", "median (s)", "ns per cell", "peak (MiB)"]
     print(table(header, rows, text_columns=3))
-    _GROWTH_PLOT.write_text(draw(panels))
-    print(f"\nplot: {_GROWTH_PLOT.relative_to(PROJECT)}")
+    plot = _GROWTH_PLOT if bench.size == _DAILY else bench.root / _GROWTH_PLOT.name
+    plot.write_text(draw(panels))
+    print(f"\nplot: {plot}")
 
 
 CASES: dict[str, Callable[[Bench], None]] = {
@@ -357,15 +365,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(CASES)}; all if none is given")
     parser.add_argument("--folder", type=Path, help="where bars, homes and peers are kept for the next time")
-    parser.add_argument("--symbols", type=int, default=_SYMBOLS[-1])
-    parser.add_argument("--bars", type=int, default=_BARS[-1])
+    parser.add_argument("--symbols", type=int, default=_DAILY.symbols)
+    parser.add_argument("--bars", type=int, default=_DAILY.bars)
     chosen = parser.parse_args()
     if unknown := [case for case in chosen.cases if case not in CASES]:
         parser.error(f"no case {unknown[0]!r}; there are {', '.join(CASES)}")
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(chosen.folder or scratch).resolve()
         root.mkdir(parents=True, exist_ok=True)
-        bench = Bench(root, chosen.symbols, chosen.bars)
+        bench = Bench(root, Size(chosen.symbols, chosen.bars))
         for case in chosen.cases or list(CASES):
             CASES[case](bench)
     if bench.disagreements:

@@ -2,8 +2,7 @@
 
 ``CASE`` is ``prepare`` (build once what the models read, in a process of its own) or ``build`` (time dbt with the
 models selected). ``DATA`` is the home. ``MODELS`` names the models, ``OVERRIDES`` is a JSON list of what follows
-``quantmill`` on the command line, and ``PROJECT_DIR``, where given, is the folder of another dbt project than the
-package's.
+``quantmill`` on the command line.
 
 A figure is the time of the models in dbt and of the checkpoint that puts them into the file; ``whole`` is that of the
 dbt invocation around them, which also reads the project and runs the models' tests.
@@ -15,14 +14,12 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-import flows.dbt
 from benchmarks.engines.protocol import arguments, sampled, say, timed
 from flows.config import CONF, register, to_run_config
-from flows.dbt import BuildVars
+from flows.dbt import BuildVars, build
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
@@ -32,8 +29,6 @@ def main() -> None:
     """Build the models that the environment names."""
     job = arguments(("prepare", "build"))
     models = os.environ["MODELS"].split()
-    if "PROJECT_DIR" in os.environ:
-        flows.dbt.PROJECT_DIR = Path(os.environ["PROJECT_DIR"])
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = to_run_config(compose("config", overrides=json.loads(os.environ["OVERRIDES"])))
@@ -43,18 +38,18 @@ def main() -> None:
     home = Home(job.data)
     with Warehouse(home.warehouse, config.engine) as warehouse:
 
-        def build(select: str) -> float:
+        def timings(select: str) -> float:
             """Return the seconds of the selected models and of putting them on disk."""
-            result = flows.dbt.build(home, warehouse, build_vars, engine=config.engine, select=select)
+            result = build(home, warehouse, build_vars, engine=config.engine, select=select)
             started = time.perf_counter()
             warehouse.execute("checkpoint")
             return sum(result.timings.values()) + time.perf_counter() - started
 
         if job.case == "prepare":
-            build(" ".join(f"+{model}" for model in models))
+            timings(" ".join(f"+{model}" for model in models))
             return
         of_models: list[float] = []
-        _, whole = timed(lambda: of_models.append(build(" ".join(models))), job.repeats)
+        _, whole = timed(lambda: of_models.append(timings(" ".join(models))), job.repeats)
         tables = [f"intermediate.{model}" for model in models]
         rows = warehouse.value(f"select count(*) from {tables[0]}")
         columns = sum(len(warehouse.columns(table)) - 3 for table in tables)

@@ -19,7 +19,7 @@ def indicators(high: Array, low: Array, close: Array, volume: Array) -> dict[str
     """Return column of ``core`` → values for one symbol."""
     macd, signal, histogram = talib.MACD(close, 12, 26, 9)
     upper, middle, lower = talib.BBANDS(close, 20, 2, 2)
-    slow_k, slow_d = talib.STOCH(high, low, close, 14, 3, talib.MA_Type.SMA, 3, talib.MA_Type.SMA)
+    slow_k, slow_d = talib.STOCH(high, low, close, 14, 3, slowd_period=3)  # simple means
     down, up = talib.AROON(high, low, 25)
     return {
         **{f"return_{n}": talib.ROCP(close, n) for n in (1, 5, 10, 20)},
