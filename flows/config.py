@@ -52,6 +52,7 @@ from transforms.ops import SEVERITIES
 from transforms.paths import PROJECT
 
 CONF = PROJECT / "conf"
+STRATEGY_SQL = PROJECT / "models_sql" / "intermediate" / "strategies"
 FLOWS = ("research", "ingest", "build", "train", "backtest", "trade", "audit_lookahead")
 
 
@@ -215,7 +216,19 @@ def to_run_config(composed: DictConfig) -> RunConfig:
             values[item.name] = OmegaConf.to_object(merged)
         except OmegaConfBaseException as error:
             raise _translated(item.name, error) from error
-    return RunConfig(**values)
+    config = RunConfig(**values)
+    _require_sql_of(config.strategy)
+    return config
+
+
+def _require_sql_of(strategy: StrategyConfig) -> None:
+    """Raise ``ConfigError`` for a strategy whose scores are to come from SQL that is not there."""
+    name = strategy.name
+    if strategy.scores == "predictions" or (STRATEGY_SQL / f"int_signals_{name}.sql").exists():
+        return
+    known = [path.stem.removeprefix("int_signals_") for path in STRATEGY_SQL.glob("int_signals_*.sql")]
+    place = f"{STRATEGY_SQL.relative_to(PROJECT)}/int_signals_{name}.sql"
+    raise ConfigError(f"strategy.name={name}: there is no {place}.{nearest(name, sorted(known))}")
 
 
 def _schema_of(group: str, node: DictConfig) -> type:

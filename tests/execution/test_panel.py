@@ -153,7 +153,7 @@ def test_without_volatility_there_are_scores_but_no_weighting_by_it(warehouse: W
     assert scores.score.tolist() == [[1], [1]]
     assert np.isnan(scores.volatility).all()
     by_volatility = PortfolioConfig(name="test", weighting="inverse_volatility")
-    with pytest.raises(QuantmillError, match="portfolio.weighting=inverse_volatility needs .*volatility_20"):
+    with pytest.raises(QuantmillError, match=r"portfolio.weighting=inverse_volatility needs .*volatility_20"):
         load_scores(warehouse, loaded, strategy=SIGNALS, model_id=None, portfolio=by_volatility)
 
 

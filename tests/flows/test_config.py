@@ -192,7 +192,19 @@ def test_weighting_by_volatility_needs_the_features_that_have_it() -> None:
     assert "core" in str(error)
 
 
-def test_a_strategy_of_ones_own_takes_any_parameters_and_no_misspelt_one(tmp_path: Path) -> None:
+def test_a_strategy_without_its_sql_is_refused() -> None:
+    error = refusal("strategy=momentum", "strategy.name=momentun")
+    assert error.exit_code == 2
+    assert "int_signals_momentun.sql" in str(error)
+    assert "Did you mean: momentum" in str(error)
+
+
+def test_a_strategy_of_ones_own_takes_any_parameters_and_no_misspelt_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "int_signals_mine.sql").touch()
+    monkeypatch.setattr("flows.config.PROJECT", tmp_path.parent)
+    monkeypatch.setattr("flows.config.STRATEGY_SQL", tmp_path)
     (tmp_path / "strategy").mkdir()
     (tmp_path / "strategy" / "mine.yaml").write_text(
         "defaults:\n  - /schema/strategy@_here_: own\n"
