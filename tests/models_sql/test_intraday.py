@@ -134,6 +134,18 @@ def test_every_column_is_its_definition(whole: Tables) -> None:
         assert np.unique(values[np.isfinite(values)]).size > 1, name
 
 
+def test_units_of_price_and_volume_do_not_matter(exchange: Exchange, whole: Tables) -> None:
+    prices = ("open", "high", "low", "close")
+    bars = [
+        row | {name: 37.0 * row[name] for name in prices} | {"volume": row["volume"] / 8} for row in market()
+    ]
+    exchange.load(bars, SESSIONS)
+    for name, table in exchange.build().items():
+        for column in table.drop(KEY, "complete_at", "adj_close", strict=False).columns:
+            got, want = table[column].to_numpy(), whole[name][column].to_numpy()
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9, err_msg=column)
+
+
 # ------------------------------------------------------------------------ calendars
 
 
