@@ -359,8 +359,8 @@ def _describe(result: Any, warehouse: Warehouse) -> str:
     if str(result.status) == "fail" and node.resource_type == "test":
         sample = warehouse.read(f"select * from ({node.compiled_code}) limit 3")
         text += ", for example " + ", ".join(str(row) for row in sample.to_dicts())
-    if node.compiled_path:
-        text += f" (SQL: {PROJECT_DIR / node.compiled_path})"
+    if compiled := getattr(node, "compiled_path", None):  # unit tests have none
+        text += f" (SQL: {PROJECT_DIR / compiled})"
     return text
 
 
