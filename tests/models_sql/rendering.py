@@ -15,6 +15,8 @@ from flows.dbt import PROJECT_DIR
 
 _MACRO = re.compile(r"{%-?\s*macro\s+(\w+)\(.*?{%-?\s*endmacro\s*-?%}", re.DOTALL)
 
+_FOLDERS = ("staging", "intermediate", "marts")
+
 
 class RefusedError(Exception):
     """dbt's compiler error."""
@@ -37,8 +39,7 @@ def _refuse(message: str) -> None:
 
 
 def _path(model: str) -> Path:
-    folders = ("staging", "intermediate", "marts")
-    (path,) = (path for folder in folders for path in (PROJECT_DIR / folder).rglob(f"{model}.sql"))
+    (path,) = (path for folder in _FOLDERS for path in (PROJECT_DIR / folder).rglob(f"{model}.sql"))
     return path
 
 
@@ -52,6 +53,13 @@ def _macros() -> dict[str, str]:
     """Return name → text of every macro of the project."""
     texts = [path.read_text() for path in (PROJECT_DIR / "macros").glob("*.sql")]
     return {macro[1]: macro[0] for text in texts for macro in _MACRO.finditer(text)}
+
+
+@functools.cache
+def _nodes() -> dict[str, dict[str, str]]:
+    """Return the models as dbt's graph has them."""
+    files = (path for folder in _FOLDERS for path in (PROJECT_DIR / folder).rglob("*.sql"))
+    return {path.stem: {"resource_type": "model", "raw_code": path.read_text()} for path in files}
 
 
 def _callable(environment: jinja2.Environment, source: str, name: str) -> Callable[..., Any]:
@@ -82,6 +90,8 @@ def render(text: str, vars_: dict[str, Any]) -> str:
             "var": vars_.__getitem__,
             "ref": _ref,
             "config": lambda **_: "",
+            "execute": True,
+            "graph": SimpleNamespace(nodes=_nodes()),
             "return": _return,
             "modules": SimpleNamespace(re=re),
             "exceptions": SimpleNamespace(raise_compiler_error=_refuse),

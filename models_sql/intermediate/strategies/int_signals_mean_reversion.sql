@@ -13,8 +13,8 @@
 {%- set is_dear = both(at_least(zscore, entry_zscore), at_least(strength, 100 - oversold)) -%}
 {%- set enter_long = both(is_cheap, at_least(zscore, -stop_zscore)) -%}
 {%- set enter_short = both(is_dear, at_most(zscore, stop_zscore)) -%}
-{%- if average_bars -%}
-    {%- set average = sma('adj_close', average_bars) -%}
+{%- set average = sma('adj_close', average_bars) if average_bars else none -%}
+{%- if average -%}
     {%- set enter_long = both(enter_long, above('adj_close', average)) -%}
     {%- set enter_short = both(enter_short, below('adj_close', average)) -%}
 {%- endif -%}

@@ -11,8 +11,8 @@
 {%- set exit_low = operator('lagged', operator('rolling_min', 'adj_low', exit_bars), 1) -%}
 
 {%- set enter_long, enter_short = above('adj_close', entry_high), below('adj_close', entry_low) -%}
-{%- if average_bars -%}
-    {%- set average = sma('adj_close', average_bars) -%}
+{%- set average = sma('adj_close', average_bars) if average_bars else none -%}
+{%- if average -%}
     {%- set enter_long = both(enter_long, above('adj_close', average)) -%}
     {%- set enter_short = both(enter_short, below('adj_close', average)) -%}
 {%- endif -%}
