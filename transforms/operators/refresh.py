@@ -7,6 +7,9 @@ them comes from the same SELECT and the same code, so that both ways end in the 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,9 @@ import pyarrow as pa
 
 from transforms.errors import QuantmillError
 from transforms.operators.catalogue import Rows
-from transforms.operators.execute import ROWS, Plan, SortedRows, plan, read_rows, stream
+from transforms.operators.execute import KEY, ROWS, Plan, plan
+from transforms.operators.rows import SortedRows, read_rows
+from transforms.operators.stream import stream
 
 CHANGED = "intermediate.int_changed_symbols"
 MODES = ("symbol", "session", "all")
@@ -60,6 +65,8 @@ def refresh(
             right = "session" if planned.across else "symbol"
             raise QuantmillError(f"changes must be {right} or all for these operators, was {changes!r}")
         everything = full or changes == "all" or not _columns(connection, target)
+        if planned is not None:
+            planned = _narrowed(connection, planned)
         if planned is not None and planned.across:
             _refresh_across(connection, planned, target, everything, reach_back)
         elif planned is not None:
@@ -79,6 +86,30 @@ def _columns(connection: Any, relation: str) -> list[str]:
         "and table_schema = ? and table_name = ? order by ordinal_position"
     )
     return [row[0] for row in connection.execute(query, [schema, name]).fetchall()]
+
+
+def _narrowed(connection: Any, planned: Plan) -> Plan:
+    """Return the plan with only those columns of the relation that DuckDB reads for the model's SQL."""
+    columns = ", ".join(f'"{name}"' for name in planned.columns)
+    rows = connection.execute(f"select {columns} from {planned.relation} limit 0").to_arrow_table()
+    for name in planned.calls:
+        rows = rows.append_column(name, pa.array([], pa.float64()))
+    connection.register(ROWS, rows)
+    try:
+        explained = connection.execute(f"explain (format json) {planned.sql}").fetchone()[1]
+    finally:
+        connection.unregister(ROWS)
+    read = {name for scan in _scans(json.loads(explained)) for name in scan}
+    return replace(planned, columns=tuple(name for name in planned.columns if name in read or name in KEY))
+
+
+def _scans(nodes: list[dict[str, Any]]) -> Iterator[list[str]]:
+    """Yield the columns of every scan of the stream in an explained query."""
+    for node in nodes:
+        if node["name"] == "ARROW_SCAN":
+            projections = node["extra_info"]["Projections"]
+            yield [projections] if isinstance(projections, str) else projections
+        yield from _scans(node["children"])
 
 
 def _changed(reach_back: int) -> str:
