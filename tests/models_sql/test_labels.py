@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -74,9 +74,15 @@ class Bench:
         """Make these the bars; all symbols are members unless some are named."""
         doubles = dict.fromkeys([name for name in rows[0] if name not in KEY], pl.Float64)
         self._create("intermediate.int_feature_bars", pl.DataFrame(rows, schema_overrides=doubles))
-        universe = pl.DataFrame({"symbol": list(members or dict.fromkeys(row["symbol"] for row in rows))})
-        dates = {"valid_from": pl.lit(day(0)), "valid_to": pl.lit(None, pl.Date), "is_member": pl.lit(True)}
-        self._create("marts.universe", universe.with_columns(**dates))
+        self.admit(
+            [(name, day(0), None, True) for name in members or dict.fromkeys(r["symbol"] for r in rows)]
+        )
+
+    def admit(self, memberships: Sequence[tuple[str, date, date | None, bool]]) -> None:
+        """Make these the universe: symbol, first session, first session after it, whether a member."""
+        names = ("symbol", "valid_from", "valid_to", "is_member")
+        types = {"valid_from": pl.Date, "valid_to": pl.Date}
+        self._create("marts.universe", pl.DataFrame(memberships, names, orient="row", schema_overrides=types))
 
     def make(self, config: LabelsConfig, timeframe: str = "1d", *, full: bool = True) -> pl.DataFrame:
         """Build the models of a kind in their order, and return ``marts.labels``."""
@@ -129,6 +135,32 @@ def test_returns_run_from_the_next_open_and_those_within_the_dead_band_have_no_s
     assert table["label_value"].to_list() == table["forward_return"].to_list()
     assert table["label"].to_list() == [1.0, 0.0, None, None, None]
     assert table["label_end_at"].to_list() == days(2, 3, 4, None, None)
+
+
+@pytest.mark.parametrize(
+    "config", [ForwardReturnLabelsConfig("f", horizon=1), CrossSectionalRankLabelsConfig("r", horizon=1)]
+)
+def test_labels_are_those_of_the_members_of_the_day_even_if_they_leave_before_the_exit(
+    bench: Bench, config: LabelsConfig
+) -> None:
+    bench.load([row for name in "ABC" for row in bars(name, [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5)])])
+    bench.admit([("A", day(0), None, True), ("B", day(1), day(3), True), ("C", day(0), None, False)])
+    table = bench.make(config)
+    assert table.filter(pl.col("symbol") == "A")["bar_at"].to_list() == days(0, 1, 2, 3, 4)
+    assert table.filter(pl.col("symbol") == "B")["bar_at"].to_list() == days(1, 2)
+    assert "C" not in table["symbol"]
+    assert table.filter(pl.col("symbol") == "B")["forward_return"].to_list() == pytest.approx([1 / 3, 1 / 4])
+    if "members_ranked" in table.columns:
+        assert table.filter(pl.col("symbol") == "A")["members_ranked"].to_list() == [1, 2, 2, 0, 0]
+
+
+def test_a_return_between_unknown_prices_is_unknown_and_has_no_end(bench: Bench) -> None:
+    rows = bars("A", [(8, 8)] * 5)
+    rows[2]["adj_open"] = None
+    bench.load(rows)
+    table = bench.make(ForwardReturnLabelsConfig("f", horizon=1))
+    assert table["forward_return"].to_list() == [None, None, 0.0, None, None]
+    assert table["label_end_at"].to_list() == days(None, None, 4, None, None)
 
 
 def test_returns_from_close_to_close_start_at_this_close(bench: Bench) -> None:
@@ -269,7 +301,7 @@ def test_touches_within_minutes_go_by_the_clock_and_need_their_coverage(bench: B
     # Minute → high; open, low and close are 100. Minute 4 is missing, and the next session is a day later.
     highs = {0: 100, 1: 100, 2: 101, 3: 100, 5: 102, 6: 100, 1440: 110, 1441: 100, 1442: 100, 1443: 100}
     bench.load([minute_bar("A", first + timedelta(minutes=at), 100, 100, high) for at, high in highs.items()])
-    table = bench.make(TouchWithinLabelsConfig("t", rise=0.02, minutes=3, min_coverage=0.6), "1m")
+    table = bench.make(TouchWithinLabelsConfig("t", rise=0.02, minutes=3, min_coverage=2 / 3), "1m")
     assert tuple(table.columns) == (*KEY, *COMMON, "max_gain", "min_loss", "time_to_max", "coverage")
     assert table["label"].to_list() == [0, 0, 1, 1, None, 1, 0, None, None, None]
     assert table["coverage"].to_list() == pytest.approx(
@@ -340,3 +372,24 @@ def test_labels_whose_future_has_changed_are_made_anew_and_no_others_differ(
         appended = bench.make(config, "1m", full=False)
         assert not appended.equals(before)
         assert appended.equals(bench.make(config, "1m"))
+
+
+@pytest.mark.parametrize("config", KINDS, ids=lambda config: f"{config.kind}-{config.entry}")
+def test_prices_after_its_end_do_not_matter_to_a_label(bench: Bench, config: LabelsConfig) -> None:
+    market = random_market(11)
+    bench.load(market)
+    table = bench.make(config, "1m")
+    prices = [name for name in market[0] if name.startswith(("adj_", "benchmark_"))]
+    for place in (5, 12, 20):
+        at = datetime.combine(day(0), time(9)) + timedelta(minutes=place)
+        ends = table.filter(pl.col("bar_at") == at)["label_end_at"].drop_nulls()
+        for end in ends.unique():
+            shocked = [
+                row | {name: row[name] * 3 for name in prices} if row["bar_at"] > end else row
+                for row in market
+            ]
+            bench.load(shocked)
+            after = bench.make(config, "1m")
+            same_end = (pl.col("bar_at") == at) & (pl.col("label_end_at") == end)
+            assert after.filter(same_end).equals(table.filter(same_end))
+            assert not after.equals(table)
