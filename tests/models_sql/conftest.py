@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.models_sql.market import Lab, whole_market
+from tests.models_sql.strategies import Floor
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     lab = Lab.at(tmp_path_factory.mktemp("lab"), threads=1)
     yield lab
     lab.warehouse.close()
+
+
+@pytest.fixture(scope="module")
+def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+    """A warehouse that each test loads and builds for itself."""
+    with Floor.at(tmp_path_factory.mktemp("floor")) as floor:
+        yield floor

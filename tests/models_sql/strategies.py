@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -14,13 +14,17 @@ import numpy as np
 import polars as pl
 
 from execution.config import StrategyConfig
+from execution.strategies import STRATEGIES, PlainStrategyConfig
 from tests.models_sql.rendering import render, render_model, text_of
 from transforms.config import UniverseConfig
 from transforms.features import FeaturesConfig
+from transforms.operators.catalogue import Array
 from transforms.operators.refresh import refresh
 from transforms.warehouse import Warehouse
 
 FIRST = date(2024, 1, 1)
+COUNT = 260
+SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "LATE")
 _RELATION = re.compile(r'"(intermediate|staging|marts)"\."(\w+)"')
 _LOADED = {"int_feature_bars", "stg_raw__sessions", "universe"}
 
@@ -58,6 +62,51 @@ def bars_of(symbol: str, days: list[date], close: Any, **others: Any) -> pl.Data
     ).with_columns(bar_at=pl.col("session_date").cast(pl.Datetime("us")))
 
 
+def strategy(name: str, **parameters: Any) -> StrategyConfig:
+    config = STRATEGIES.get(name, PlainStrategyConfig)(name=name, scores="signals")
+    if parameters:
+        config.parameters = replace(config.parameters, **parameters)
+    return config
+
+
+# Windows short enough for a few hundred bars.
+CHOSEN = {
+    "buy_and_hold": strategy("buy_and_hold"),
+    "momentum": strategy("momentum", lookback_bars=20, skip_bars=3),
+    "trend_breakout": strategy("trend_breakout", entry_bars=12, exit_bars=5, average_bars=30),
+    "mean_reversion": strategy("mean_reversion", zscore_bars=10, stop_zscore=2.5, average_bars=40),
+    "swing_trend": strategy("swing_trend", fast_bars=4, slow_bars=9, atr_bars=5, stop_atr=1.5),
+    "multi_timeframe_trend": strategy("multi_timeframe_trend", timeframes=["week"], average_bars=5),
+    "factor_composite": strategy(
+        "factor_composite", lookback_bars=30, skip_bars=5, volatility_bars=10, winsorise_at=1.2
+    ),
+    "pairs": strategy(
+        "pairs", candidates=4, held_pairs=2, window_bars=25, minimum_correlation=-0.2, entry_zscore=1.2
+    ),
+}
+
+
+def market() -> pl.DataFrame:
+    """Four random walks of which one lacks a bar and one trades little, and a late one."""
+    frames = [walk(symbol, COUNT, seed) for seed, symbol in enumerate(SYMBOLS[:4])]
+    frames[2] = frames[2].filter(pl.col("session_date") != day(120))
+    frames[3] = frames[3].with_columns(pl.col("traded_value") / 1000)
+    return pl.concat([*frames, walk("LATE", 90, 9, first=COUNT - 90)])
+
+
+def scores_of(signals: pl.DataFrame, symbol: str, count: int, column: str = "score") -> Array:
+    """Return a symbol's scores of its last ``count`` bars, NaN where it has none before the first."""
+    found = signals.filter(pl.col("symbol") == symbol)[column].to_numpy()
+    return np.concatenate([np.full(count - len(found), np.nan), found])
+
+
+def mean(x: Array, n: int) -> Array:
+    out = np.full(len(x), np.nan)
+    for t in range(n - 1, len(x)):
+        out[t] = x[t - n + 1 : t + 1].mean()
+    return out
+
+
 class Floor:
     """A warehouse with bars, members and a calendar, and the models of one strategy over them."""
 
@@ -82,7 +131,8 @@ class Floor:
             ).with_columns(is_member=True),
         )
         self._table("intermediate.int_feature_bars", bars)
-        days = [day(i) for i in range((bars["session_date"].max() - FIRST).days + 40)]  # type: ignore[operator]
+        last: date = bars["session_date"].to_list()[-1]
+        days = [day(i) for i in range((last - FIRST).days + 40)]
         opens = [datetime.combine(one, time()) for one in days]
         self.calendar(days, opens, [one + timedelta(days=1) for one in opens])
 
