@@ -10,25 +10,24 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable
-from inspect import getsource
 from pathlib import Path
 from typing import Any
 
 from flows.dbt import BuildVars, parse
 from flows.dbt_state import BUILT_SCHEMAS
 from flows.saved_macros import SavedMacro, saved_macros
-from transforms import schemas
 from transforms.paths import PROJECT, Home
 from transforms.schemas import CONTRACTS, Table
 
 PAGE = PROJECT / "docs" / "warehouse.md"
 QUERIES = PROJECT / "docs" / "queries.md"
+CONTRACTS_IN = "transforms/schemas*.py"
 
 _HEAD = """\
 # The warehouse
 
 Every table of `var/warehouse.duckdb`, and so of the published snapshot. Written by `python -m flows.dictionary`
-from `transforms/schemas.py` and `models_sql/`; edit those.
+from `transforms/schemas.py`, `transforms/schemas_ops.py` and `models_sql/`; edit those.
 
 `bar_at` is the start of a bar in UTC, `session_date` the exchange's date, `known_at` when a row reached us in
 UTC. Prices are USD per share; `adj_` columns are adjusted forwards from a symbol's first bar, so that a later
@@ -128,9 +127,10 @@ def _table(table: Table) -> str:
 
 
 def _meanings(table: Table) -> dict[str, str]:
-    """Return column → the comment beside it in ``transforms/schemas.py``; a quarantine's columns are its table's."""
+    """Return column → the comment beside it in its contract; a quarantine's columns are its table's."""
     found: dict[str, str] = {}
-    for block in re.split(r"^(?=\w+ = )", getsource(schemas), flags=re.MULTILINE):
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted(PROJECT.glob(CONTRACTS_IN)))
+    for block in re.split(r"^(?=\w+ = )", source, flags=re.MULTILINE):
         named = re.search(r"Table\(\s+\"([a-z_.]+)\"", block)
         name = "raw." + table.name.split(".")[1] if table.name.startswith("quarantine.") else table.name
         if block.startswith("_PROVENANCE") or (named is not None and named[1] in (name, table.name)):

@@ -41,6 +41,16 @@ def test_every_model_is_in_it_whether_or_not_the_default_config_builds_it(manife
         assert all(f"| `{column}` |" in section for column in model["columns"]), name
 
 
+def test_what_python_writes_is_explained_beside_its_columns(manifest: dict[str, Any]) -> None:
+    page = render(manifest)
+    for meaning in (
+        "shares, signed",
+        "when the row reached us, UTC",
+        "running \\| done \\| failed \\| killed",
+    ):
+        assert f"| {meaning} |" in page, meaning
+
+
 def test_links_to_the_example_queries_lead_somewhere(manifest: dict[str, Any]) -> None:
     queries = (PAGE.parent / "queries.md").read_text(encoding="utf-8")
     anchors = re.findall(r"\(queries\.md#([a-z0-9_-]+)\)", render(manifest))
