@@ -8,7 +8,7 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from execution.strategies import STRATEGIES, PlainStrategyConfig
+from execution.strategies import STRATEGIES, OwnStrategyConfig, PlainStrategyConfig
 from tests.models_sql.rendering import RefusedError, text_of
 from tests.models_sql.strategies import CHOSEN, COUNT, SYMBOLS, Floor, day, market, refusal_of
 
@@ -105,3 +105,12 @@ def test_the_sql_refuses_a_bad_parameter_by_name(call: str, value: object, rule:
         refusal_of(call, {} if value is None else {"n": value})
     assert "strategy.parameters.n must be" in str(caught.value)
     assert rule in str(caught.value)
+
+
+def test_the_sql_refuses_a_parameter_that_no_model_reads(floor: Floor) -> None:
+    floor.load(market())
+    misspelt = OwnStrategyConfig(name="buy_and_hold", scores="signals", parameters={"entry_barz": 2})
+    with pytest.raises(
+        RefusedError, match=r"strategy\.parameters\.entry_barz: the strategy's SQL has no such"
+    ):
+        floor.build(misspelt)
