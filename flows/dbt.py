@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -33,7 +34,7 @@ from transforms.config import (
     require_date,
     require_symbols,
 )
-from transforms.errors import QuantmillError
+from transforms.errors import ConfigError, QuantmillError
 from transforms.features import FeaturesConfig
 from transforms.labels import ForwardReturnLabelsConfig, with_other_kinds
 from transforms.paths import PROJECT, Home
@@ -45,6 +46,9 @@ PROJECT_DIR = PROJECT / "models_sql"
 _LOCK = threading.Lock()
 
 BuildMode = Literal["full", "changed", "appended"]
+
+# What macros/vars.sql says of a config value that it refuses; dbt adds where it was called.
+_REFUSED = re.compile(r"\bvar (\S+ must be .+?, was .+?)(?: > in macro .*)?$")
 
 # A wrong column fails many tests; the first few say why.
 _NAMED_FAILURES = 3
@@ -343,10 +347,16 @@ def _is_in_prefect_run() -> bool:
 
 
 def _raise_for_failures(results: list[Any], home: Home, warehouse: Warehouse) -> None:
-    """Raise for what failed: name and message of each, a few offending rows, where the compiled SQL is."""
+    """Raise for what failed: name and message of each, a few offending rows, where the compiled SQL is.
+
+    A value of the config that the SQL refuses is a wrong config; of all that fails then, it alone says why.
+    """
     failed = [result for result in results if str(result.status) in ("error", "fail", "runtime error")]
     if not failed:
         return
+    for result in failed:
+        if refused := _REFUSED.search(_one_line(result.message)):
+            raise ConfigError(f"{refused[1]}  (model {result.node.name})")
     named = "; ".join(_describe(result, warehouse) for result in failed[:_NAMED_FAILURES])
     others = f"; and {len(failed) - _NAMED_FAILURES} more" if len(failed) > _NAMED_FAILURES else ""
     raise QuantmillError(f"dbt: {named}{others}. Log: {home.dbt / 'logs' / 'dbt.log'}")
