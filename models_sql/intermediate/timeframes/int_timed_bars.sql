@@ -42,8 +42,16 @@ sessions as (
 
 final as (
 
+    -- Operators read all there is: nothing that is of no use beside the session.
     select
-        bars.*,
+        bars.symbol,
+        bars.bar_at,
+        bars.session_date,
+        bars.adj_open,
+        bars.adj_high,
+        bars.adj_low,
+        bars.adj_close,
+        bars.adj_volume,
         sessions.open_at as session_open_at,
         sessions.close_at as session_close_at,
         sessions.stretch_open_at,
