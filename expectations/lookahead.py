@@ -357,6 +357,14 @@ def as_frame(findings: Iterable[Finding]) -> pl.DataFrame:
     )
 
 
+def uncompared(columns: Sequence[ColumnSummary]) -> list[str]:
+    """Return the tables of which no cut had a row: that nothing differs says nothing of them."""
+    cells: dict[str, int] = defaultdict(int)
+    for summary in columns:
+        cells[summary.table] += summary.cells
+    return [table for table, count in cells.items() if not count]
+
+
 def as_rows(columns: Sequence[ColumnSummary]) -> tuple[list[str], list[list[str]]]:
     """Return the summary as header and rows to print: columns that differ one by one, the others by table."""
     rows = []

@@ -20,6 +20,7 @@ from expectations.lookahead import (
     complaint,
     copy_history,
     summarise,
+    uncompared,
 )
 from flows.dbt import BuildVars, build
 from flows.run import Run, Stage
@@ -123,6 +124,9 @@ def _carry_out(run: Run, _fingerprint: str) -> dict[str, Any]:
     as_frame(findings).write_csv(path)
     columns = summarise(findings)
     run.display.table("Look-ahead, all cuts together", *as_rows(columns))
+    for table in uncompared(columns):
+        if run.warehouse.value(f"select count(*) from {table}"):
+            run.alert("warning", f"{table}: all its rows are after the cuts, so nothing of it was compared")
     if problem := complaint(columns):
         raise QuantmillError(f"{problem}  (each cut: {path})")
     return {

@@ -22,6 +22,7 @@ from expectations.lookahead import (
     complaint,
     copy_history,
     summarise,
+    uncompared,
 )
 from tests.models_sql.market import action, bar, day, symbol_change
 from transforms.errors import QuantmillError
@@ -253,6 +254,11 @@ def test_cuts_are_put_together_by_column() -> None:
         ["marts.features", "a", "200", "5", "2", "2020-01-02"],
         ["marts.features", "all others, 1", "200", "0", "0", ""],
     ]
+
+
+def test_a_table_without_a_row_before_any_cut_is_told_from_one_that_agrees() -> None:
+    nothing = Finding(CUT, "marts.signals", "score", 0, 0, None)
+    assert uncompared(summarise([finding("a", 0), nothing])) == ["marts.signals"]
 
 
 def test_the_complaint_names_the_columns_and_how_many_more() -> None:
