@@ -32,49 +32,45 @@
 {% macro alpha158_over(n) -%}
     {%- set highest = operator('rolling_max', 'adj_high', n) -%}
     {%- set lowest = operator('rolling_min', 'adj_low', n) -%}
-    {%- set since_high = operator('bars_since_first_max', 'adj_high', n) -%}
-    {%- set since_low = operator('bars_since_first_min', 'adj_low', n) -%}
-    {%- set rises = operator('rolling_rises', 'adj_close', n) -%}
-    {%- set falls = operator('rolling_falls', 'adj_close', n) -%}
-    {%- set gains = operator('rolling_gains', 'adj_close', n) -%}
-    {%- set losses = operator('rolling_losses', 'adj_close', n) -%}
-    {%- set volume_gains = operator('rolling_gains', 'adj_volume', n) -%}
-    {%- set volume_losses = operator('rolling_losses', 'adj_volume', n) -%}
+    {%- set high_place = operator('place_of_max', 'adj_high', n) -%}
+    {%- set low_place = operator('place_of_min', 'adj_low', n) -%}
     {%- set moved_volume = operator('weighted_move', 'adj_close', 'adj_volume') -%}
     {%- set volume_change = operator('log_of_ratio_plus_one', 'adj_volume') -%}
     {%- do return({
-        'roc': operator('lagged', 'adj_close', n) ~ ' / adj_close',
-        'ma': operator('rolling_mean', 'adj_close', n) ~ ' / adj_close',
-        'std': operator('rolling_std', 'adj_close', n) ~ ' / adj_close',
-        'beta': operator('rolling_slope', 'adj_close', n) ~ ' / adj_close',
+        'roc': over_close(operator('lagged', 'adj_close', n)),
+        'ma': over_close(operator('rolling_mean', 'adj_close', n)),
+        'std': over_close(operator('rolling_std', 'adj_close', n)),
+        'beta': over_close(operator('rolling_slope', 'adj_close', n)),
         'rsqr': operator('rolling_rsquare', 'adj_close', n),
-        'resi': operator('rolling_trend_residual', 'adj_close', n) ~ ' / adj_close',
-        'max': highest ~ ' / adj_close',
-        'min': lowest ~ ' / adj_close',
-        'qtlu': operator('rolling_upper_quintile', 'adj_close', n) ~ ' / adj_close',
-        'qtld': operator('rolling_lower_quintile', 'adj_close', n) ~ ' / adj_close',
+        'resi': over_close(operator('rolling_trend_residual', 'adj_close', n)),
+        'max': over_close(highest),
+        'min': over_close(lowest),
+        'qtlu': over_close(operator('rolling_upper_quintile', 'adj_close', n)),
+        'qtld': over_close(operator('rolling_lower_quintile', 'adj_close', n)),
         'rank': operator('rolling_rank', 'adj_close', n),
-        'rsv': '(adj_close - ' ~ lowest ~ ') / (' ~ highest ~ ' - ' ~ lowest ~ ' + 1e-12)',
-        'imax': '(' ~ n ~ ' - ' ~ since_high ~ ') / ' ~ n,
-        'imin': '(' ~ n ~ ' - ' ~ since_low ~ ') / ' ~ n,
-        'imxd': '(' ~ since_low ~ ' - ' ~ since_high ~ ') / ' ~ n,
+        'rsv': operator('place_between', 'adj_close', lowest, highest),
+        'imax': high_place,
+        'imin': low_place,
+        'imxd': operator('difference', high_place, low_place),
         'corr': operator('rolling_correlation', 'adj_close', 'ln(adj_volume + 1)', n),
         'cord': operator('rolling_correlation', operator('growth', 'adj_close', 1), volume_change, n),
-        'cntp': rises,
-        'cntn': falls,
-        'cntd': rises ~ ' - ' ~ falls,
-        'sump': gains ~ ' / (' ~ gains ~ ' + ' ~ losses ~ ' + 1e-12)',
-        'sumn': losses ~ ' / (' ~ gains ~ ' + ' ~ losses ~ ' + 1e-12)',
-        'sumd': '(' ~ gains ~ ' - ' ~ losses ~ ') / (' ~ gains ~ ' + ' ~ losses ~ ' + 1e-12)',
-        'vma': ratio(operator('rolling_mean', 'adj_volume', n), 'adj_volume'),
-        'vstd': ratio(operator('rolling_std', 'adj_volume', n), 'adj_volume'),
-        'wvma': operator('rolling_std', moved_volume, n)
-            ~ ' / (' ~ operator('rolling_mean', moved_volume, n) ~ ' + 1e-12)',
-        'vsump': volume_gains ~ ' / (' ~ volume_gains ~ ' + ' ~ volume_losses ~ ' + 1e-12)',
-        'vsumn': volume_losses ~ ' / (' ~ volume_gains ~ ' + ' ~ volume_losses ~ ' + 1e-12)',
-        'vsumd': '(' ~ volume_gains ~ ' - ' ~ volume_losses ~ ') / ('
-            ~ volume_gains ~ ' + ' ~ volume_losses ~ ' + 1e-12)',
+        'cntp': operator('rolling_rises', 'adj_close', n),
+        'cntn': operator('rolling_falls', 'adj_close', n),
+        'cntd': operator('rolling_net_rises', 'adj_close', n),
+        'sump': operator('rolling_gain_share', 'adj_close', n),
+        'sumn': operator('rolling_loss_share', 'adj_close', n),
+        'sumd': operator('rolling_net_gain_share', 'adj_close', n),
+        'vma': operator('quotient', operator('rolling_mean', 'adj_volume', n), 'adj_volume'),
+        'vstd': operator('quotient', operator('rolling_std', 'adj_volume', n), 'adj_volume'),
+        'wvma': operator('rolling_dispersion', moved_volume, n),
+        'vsump': operator('rolling_gain_share', 'adj_volume', n),
+        'vsumn': operator('rolling_loss_share', 'adj_volume', n),
+        'vsumd': operator('rolling_net_gain_share', 'adj_volume', n),
     }) -%}
+{%- endmacro %}
+
+{% macro over_close(call) -%}
+    {{ operator('quotient', call, 'adj_close') }}
 {%- endmacro %}
 
 {# Column → formula, in qlib's order; of the columns that features.alpha158_columns names, or of all if it is empty. #}

@@ -23,6 +23,7 @@ Rows = npt.NDArray[np.int64]
 # Every module that registers operators.
 _MODULES = (
     "across",
+    "alpha",
     "changes",
     "conditions",
     "directional",
@@ -108,6 +109,8 @@ class Operator:
         lookahead: Given the parameters, how many bars after its own a value may depend on; 0 for all but labels.
         across: Whether it goes across the symbols of one bar (a segment is a bar, its rows ascend by symbol) instead
             of along the bars of one symbol.
+        row_wise: Whether a value depends on the arguments' values of its own row alone: of calls within, no earlier
+            rows than the wanted ones are then needed.
     """
 
     name: str
@@ -117,6 +120,7 @@ class Operator:
     output: int | None
     lookahead: Callable[..., int]
     across: bool
+    row_wise: bool
     description: str
 
 
@@ -130,6 +134,7 @@ def operator(
     outputs: tuple[str, ...] | None = None,
     lookahead: Callable[..., int] | None = None,
     across: bool = False,
+    row_wise: bool = False,
 ) -> Callable[[_F], _F]:
     """Register a function as an operator of its own name, or as one operator per entry of ``outputs``."""
 
@@ -146,6 +151,7 @@ def operator(
                 output=index if outputs else None,
                 lookahead=lookahead or (lambda *_: 0),
                 across=across,
+                row_wise=row_wise,
                 description=(function.__doc__ or "").strip(),
             )
         return function

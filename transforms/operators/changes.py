@@ -71,48 +71,19 @@ def _both_sums(
     return up, down
 
 
-@operator(series=("x",), parameters=(periods(),), outputs=("rolling_gains", "rolling_losses"))
-def _gains_and_losses(segments: Segments, x: Array, n: int) -> tuple[Array, Array]:
-    """Sum of the rises among the last n changes, and of the falls (positive too)."""
+def gains_and_losses(segments: Segments, x: Array, n: int) -> tuple[Array, Array]:
+    """Return the sum of the rises among the last n changes, and of the falls (positive too)."""
     return _both_sums(segments.starts, segments.wanted, x, n, joins_of(n), False)
 
 
-@operator(series=("x",), parameters=(periods(),), outputs=("rolling_rises", "rolling_falls"))
-def _rises_and_falls(segments: Segments, x: Array, n: int) -> tuple[Array, Array]:
-    """Share of the rises among the last n changes, and of the falls, 0 to 1; no change is neither."""
+@operator(
+    series=("x",),
+    parameters=(periods(),),
+    outputs=("rolling_rises", "rolling_falls", "rolling_net_rises"),
+)
+def _rises_and_falls(segments: Segments, x: Array, n: int) -> tuple[Array, Array, Array]:
+    """Share of the rises among the last n changes, of the falls, and the one less the other; no change is neither."""
     up, down = _both_sums(segments.starts, segments.wanted, x, n, joins_of(n), True)
     up /= n
     down /= n
-    return up, down
-
-
-@compiled
-def _log_of_ratio_plus_one(starts: Rows, wanted: Rows, x: Array) -> Array:
-    out = np.full(len(x), np.nan)
-    for s in range(len(wanted)):
-        for t in range(max(wanted[s], starts[s] + 1), starts[s + 1]):
-            if x[t - 1] > 0:
-                out[t] = np.log(x[t] / x[t - 1] + 1)
-    return out
-
-
-@operator(series=("x",))
-def log_of_ratio_plus_one(segments: Segments, x: Array) -> Array:
-    """ln(x over x of the bar before, plus 1), which a volume of 0 after others does not break; NULL after one of 0."""
-    return _log_of_ratio_plus_one(segments.starts, segments.wanted, x)
-
-
-@compiled
-def _weighted_move(starts: Rows, wanted: Rows, x: Array, weight: Array) -> Array:
-    out = np.full(len(x), np.nan)
-    for s in range(len(wanted)):
-        for t in range(max(wanted[s], starts[s] + 1), starts[s + 1]):
-            if x[t - 1] != 0:
-                out[t] = abs(x[t] / x[t - 1] - 1) * weight[t]
-    return out
-
-
-@operator(series=("x", "weight"))
-def weighted_move(segments: Segments, x: Array, weight: Array) -> Array:
-    """Absolute relative change of x since the bar before, times the weight of this bar; NULL where x was 0."""
-    return _weighted_move(segments.starts, segments.wanted, x, weight)
+    return up, down, up - down

@@ -1,4 +1,4 @@
-"""Operators that compare a bar with one or two others: lags and changes."""
+"""Operators that compare a bar with one or two others, or series with each other on the same bar."""
 
 from __future__ import annotations
 
@@ -35,7 +35,21 @@ def growth(segments: Segments, x: Array, n: int) -> Array:
     return growth_from(segments, x, x, n)
 
 
-@operator(series=("y", "slope", "x"))
+@operator(series=("x", "y"), row_wise=True)
+def quotient(_: Segments, x: Array, y: Array) -> Array:
+    """x over y; NULL where y is 0. For calls within calls: in the select list, SQL divides."""
+    out = x / y
+    out[y == 0] = np.nan
+    return out
+
+
+@operator(series=("x", "y"), row_wise=True)
+def difference(_: Segments, x: Array, y: Array) -> Array:
+    """x less y."""
+    return x - y
+
+
+@operator(series=("y", "slope", "x"), row_wise=True)
 def remainder(_: Segments, y: Array, slope: Array, x: Array) -> Array:
     """What of y is left without slope times x."""
     return y - slope * x

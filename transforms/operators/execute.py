@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from transforms.operators.catalogue import Array, Segments
 KEY = ("symbol", "bar_at")
 ROWS = "operator_rows"  # the name under which the model's SQL finds the stream
 
+_CAST = re.compile(r'\bcast\("([^"]+)" as float\)')
 _OVER = re.compile(r"operators_(over|across)\(([a-zA-Z0-9_.\"]+)\)")
 
 
@@ -37,6 +39,12 @@ class Plan:
     calls: dict[str, Call]
     columns: tuple[str, ...]
     expressions: tuple[str, ...]
+
+    @property
+    def single(self) -> set[str]:
+        """The calls that the SQL takes in single precision only: they are rounded before they reach DuckDB."""
+        casts = Counter(_CAST.findall(self.sql))
+        return {name for name in self.calls if casts[name] == self.sql.count(f'"{name}"')}
 
     @property
     def lookahead(self) -> int:
@@ -111,12 +119,14 @@ class Evaluation:
         self._done: dict[Any, Any] = {}
 
     def value(self, call: Call, *, inner: bool) -> Array:
-        """Return the call's values, one per row; of ``inner`` ones, earlier rows than wanted are needed as well."""
+        """Return the call's values, one per row; with ``inner``, of earlier rows than the wanted ones as well."""
         segments = self._whole if inner else self._segments
         key = (call.operator.compute, call.series, call.parameters, inner)
         if key not in self._done:
             arguments = [
-                self.value(part, inner=True) if isinstance(part, Call) else self._series[part]
+                self.value(part, inner=inner or not call.operator.row_wise)
+                if isinstance(part, Call)
+                else self._series[part]
                 for part in call.series
             ]
             with np.errstate(all="ignore"):

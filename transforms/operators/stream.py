@@ -9,11 +9,15 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from transforms.operators.catalogue import Array, Rows, Segments
 from transforms.operators.execute import Evaluation, Plan
 from transforms.operators.rows import SortedRows
+
+Memory = npt.NDArray[np.uint8]
+Block = list[npt.NDArray[Any]]
 
 # Rows that one thread computes at a time: few enough for the processor's caches.
 _CHUNK_ROWS = 60_000
@@ -21,6 +25,9 @@ _CHUNK_ROWS = 60_000
 # Rows of DuckDB's row groups. Batches of this size are stored as they come; others are put together once more when
 # they are inserted, and again at the checkpoint.
 _ROW_GROUP = 122_880
+
+# Bytes kept for a value, of whichever type: every column begins on a multiple of them.
+_WIDEST = 8
 
 # Seconds to wait for a reader that is slower than we are before memory is taken for one more batch.
 _PATIENCE = 2.0
@@ -41,9 +48,9 @@ def stream(plan: Plan, rows: SortedRows, wanted: Rows, threads: int) -> pa.Recor
         table = table.take(pa.array(np.concatenate([np.arange(first, end) for first, end in spans])))
     if not plan.calls:
         return table.to_reader(max_chunksize=_ROW_GROUP)
-    schema = table.schema
+    schema, single = table.schema, plan.single
     for name in plan.calls:
-        schema = schema.append(pa.field(name, pa.float64()))
+        schema = schema.append(pa.field(name, pa.float32() if name in single else pa.float64()))
 
     def compute(chunk: tuple[int, int]) -> list[Array]:
         return _compute(plan, rows, wanted, *chunk)
@@ -57,14 +64,15 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     """Lay the columns of all chunks end to end beside the table's, and cut both into row groups."""
     size = min(_ROW_GROUP, len(table))
+    types = [field.type.to_pandas_dtype() for field in schema][table.num_columns :]
     # One for each thread that reads, one that is being filled, one on its way.
-    blocks = _Blocks((len(schema) - table.num_columns, size), threads + 2)
+    blocks = _Blocks(types, size, threads + 2)
     block, filled, done = blocks.lease(), 0, 0
     for columns in chunks:
         taken, count = 0, len(columns[0])
         while taken < count:
             part = min(count - taken, size - filled)
-            _fill(block[:, filled : filled + part], columns, taken)
+            _fill(block, filled, columns, taken, part)
             filled, taken = filled + part, taken + part
             if filled == size:
                 yield _batch(schema, table.slice(done, filled), block)
@@ -74,53 +82,58 @@ def _batches(
         yield _batch(schema, table.slice(done, filled), block)
 
 
-def _fill(block: Array, columns: list[Array], first: int) -> None:
-    for row, column in zip(block, columns, strict=True):
-        row[:] = column[first : first + len(row)]
+def _fill(block: Block, at: int, columns: list[Array], taken: int, count: int) -> None:
+    """Copy ``count`` values of each column from ``taken`` on to the block's row ``at``; singles are rounded."""
+    for into, column in zip(block, columns, strict=True):
+        into[at : at + count] = column[taken : taken + count]
 
 
-def _batch(schema: pa.Schema, table: pa.Table, block: Array) -> pa.RecordBatch:
+def _batch(schema: pa.Schema, table: pa.Table, block: Block) -> pa.RecordBatch:
     columns = [pa.concat_arrays(column.chunks) for column in table.columns]
     # Views of the block, not copies; NaN becomes NULL.
-    columns += [pa.array(row[: len(table)], from_pandas=True) for row in block]
+    columns += [pa.array(values[: len(table)], from_pandas=True) for values in block]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 class _Lease:
-    """What arrays over a block hold on to: when the last of them is gone, the block is free again."""
+    """What arrays over a piece of memory hold on to: when the last of them is gone, it is free again."""
 
-    def __init__(self, block: Array, free: SimpleQueue[Array]) -> None:
-        self.__array_interface__ = block.__array_interface__
-        self._block, self._free = block, free
+    def __init__(self, memory: Memory, free: SimpleQueue[Memory]) -> None:
+        self.__array_interface__ = memory.__array_interface__
+        self._memory, self._free = memory, free
 
     def __del__(self) -> None:
-        self._free.put(self._block)
+        self._free.put(self._memory)
 
 
 class _Blocks:
-    """A few blocks of memory for batches, used again and again: fresh memory costs more than filling it.
+    """A few blocks of columns for batches, used again and again: fresh memory costs more than filling it.
 
-    They also keep us from running ahead of a slow reader.
+    They also keep us from running far ahead of a slow reader.
     """
 
-    def __init__(self, shape: tuple[int, int], most: int) -> None:
-        self._shape, self._unmade = shape, most
-        self._free: SimpleQueue[Array] = SimpleQueue()
+    def __init__(self, types: list[type[np.generic]], rows: int, most: int) -> None:
+        self._types, self._rows, self._unmade = types, rows, most
+        self._bytes = rows * len(types) * _WIDEST
+        self._free: SimpleQueue[Memory] = SimpleQueue()
 
-    def lease(self) -> Array:
-        """Return a free block, made now or waited for."""
-        block = self._made_now() if self._unmade and self._free.empty() else self._waited_for()
-        return np.asarray(_Lease(block, self._free))
+    def lease(self) -> Block:
+        """Return the columns of a free block."""
+        memory = np.asarray(_Lease(self._memory(), self._free))
+        stride = self._rows * _WIDEST
+        return [
+            memory[i * stride : (i + 1) * stride].view(kind)[: self._rows]
+            for i, kind in enumerate(self._types)
+        ]
 
-    def _made_now(self) -> Array:
-        self._unmade -= 1
-        return np.empty(self._shape)
-
-    def _waited_for(self) -> Array:
+    def _memory(self) -> Memory:
+        if self._unmade and self._free.empty():
+            self._unmade -= 1
+            return np.empty(self._bytes, dtype=np.uint8)
         try:
             return self._free.get(timeout=_PATIENCE)
         except Empty:  # the reader keeps what it has read
-            return np.empty(self._shape)
+            return np.empty(self._bytes, dtype=np.uint8)
 
 
 def _in_order(

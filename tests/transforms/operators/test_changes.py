@@ -7,20 +7,15 @@ from hypothesis import strategies as st
 
 from tests.transforms.operators.windows import TICKS, per_window, segments, walk
 from transforms.operators.catalogue import Segments
-from transforms.operators.changes import (
-    _gains_and_losses,
-    _rises_and_falls,
-    log_of_ratio_plus_one,
-    weighted_move,
-)
+from transforms.operators.changes import _rises_and_falls, gains_and_losses
 from transforms.operators.doubling import joins_of
 
 
 def test_gains_losses_rises_and_falls_of_five_prices() -> None:
     x = np.array([10.0, 12, 11, 11, 14])
-    gains, losses = _gains_and_losses(segments(5), x, 4)
-    rises, falls = _rises_and_falls(segments(5), x, 4)
-    assert (gains[4], losses[4], rises[4], falls[4]) == (5, 1, 0.5, 0.25)
+    gains, losses = gains_and_losses(segments(5), x, 4)
+    rises, falls, net = _rises_and_falls(segments(5), x, 4)
+    assert (gains[4], losses[4], rises[4], falls[4], net[4]) == (5, 1, 0.5, 0.25, 0.25)
     assert np.isnan(gains[:4]).all()
     assert np.isnan(rises[:4]).all()
 
@@ -29,29 +24,18 @@ def test_gains_losses_rises_and_falls_of_five_prices() -> None:
 def test_changes_equal_numpys_in_every_window(n: int) -> None:
     x = np.round(walk(1, 1200, nans=2), 1)
     where = segments(1200)
-    for computed, side in zip(_gains_and_losses(where, x, n), (1, -1), strict=True):
+    for computed, side in zip(gains_and_losses(where, x, n), (1, -1), strict=True):
         expected = per_window(lambda w, side=side: np.maximum(side * np.diff(w), 0).sum(), n + 1, x)
         np.testing.assert_allclose(computed, expected, rtol=1e-12, atol=1e-12)
-    for computed, side in zip(_rises_and_falls(where, x, n), (1, -1), strict=True):
+    for computed, side in zip(_rises_and_falls(where, x, n)[:2], (1, -1), strict=True):
         expected = per_window(lambda w, side=side: (side * np.diff(w) > 0).mean(), n + 1, x)
         np.testing.assert_allclose(computed, expected, rtol=1e-12)
 
 
 def test_nothing_is_gained_or_lost_where_nothing_moves() -> None:
     flat = np.full(70, 0.1)
-    for computed in (*_gains_and_losses(segments(70), flat, 60), *_rises_and_falls(segments(70), flat, 60)):
+    for computed in (*gains_and_losses(segments(70), flat, 60), *_rises_and_falls(segments(70), flat, 60)):
         assert set(computed[60:]) == {0}
-
-
-def test_volume_that_vanishes_has_a_ratio_and_what_follows_it_none() -> None:
-    volume = np.array([100.0, 0, 50, 150, np.nan, 10])
-    expected = [np.nan, np.log(1), np.nan, np.log(4), np.nan, np.nan]
-    np.testing.assert_allclose(log_of_ratio_plus_one(segments(6), volume), expected)
-
-
-def test_moves_are_weighted_by_their_own_bar() -> None:
-    moved = weighted_move(segments(3), np.array([10.0, 12, 9]), np.array([1.0, 5, 8]))
-    np.testing.assert_allclose(moved, [np.nan, 1, 2])
 
 
 @given(st.lists(TICKS, min_size=1, max_size=60), st.integers(1, 13), st.integers(0, 59))
@@ -60,14 +44,7 @@ def test_values_depend_on_their_window_alone(values: list[float], n: int, cut: i
     cut = min(cut, len(x))
 
     def all_of(where: Segments, a: np.ndarray) -> np.ndarray:
-        return np.array(
-            [
-                *_gains_and_losses(where, a, n),
-                *_rises_and_falls(where, a, n),
-                log_of_ratio_plus_one(where, a),
-                weighted_move(where, a, a),
-            ]
-        )
+        return np.array([*gains_and_losses(where, a, n), *_rises_and_falls(where, a, n)])
 
     alone = all_of(segments(len(x)), x)
     beside = all_of(segments(7, len(x)), np.append(walk(1, 7), x))
