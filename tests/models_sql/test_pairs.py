@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from execution.strategies import PairsParameters
-from tests.models_sql.strategies import CHOSEN, SYMBOLS, Floor, market, mean, strategy
+from tests.models_sql.strategies import CHOSEN, SYMBOLS, Floor, day, market, mean, strategy
 from transforms.operators.catalogue import Array
 
 
@@ -70,11 +70,20 @@ def best_pairs(
     return [pair for _, pair in sorted(fit)[: p.held_pairs]]
 
 
+def fashions() -> pl.DataFrame:
+    """The market, where DDD is much traded at first and at last only: its pairs come and go as candidates."""
+    fashionable = (pl.col("symbol") == "DDD") & ~pl.col("session_date").is_between(day(40), day(180))
+    value = pl.col("traded_value")
+    return market().with_columns(traded_value=pl.when(fashionable).then(value * 1e6).otherwise(value))
+
+
 @pytest.mark.parametrize("rank_by", ["cointegration", "correlation"])
-def test_the_best_pairs_of_the_month_before_are_traded_at_their_bands(floor: Floor, rank_by: str) -> None:
-    bars = market()
+@pytest.mark.parametrize("bars", [market(), fashions()], ids=["steady", "fashions"])
+def test_the_best_pairs_of_the_month_before_are_traded_at_their_bands(
+    floor: Floor, bars: pl.DataFrame, rank_by: str
+) -> None:
     floor.load(bars)
-    p: PairsParameters = replace(CHOSEN["pairs"].parameters, rank_by=rank_by)
+    p: PairsParameters = replace(CHOSEN["pairs"].parameters, rank_by=rank_by, candidates=3)
     signals = floor.build(replace(CHOSEN["pairs"], parameters=p))
     days = sorted(set(bars["session_date"].to_list()))
     value = {}
@@ -105,8 +114,21 @@ def test_the_best_pairs_of_the_month_before_are_traded_at_their_bands(floor: Flo
             expected[second, today] = expected.get((second, today), 0) - part * beta
     got = {(row["symbol"], row["session_date"]): row["score"] for row in signals.to_dicts()}
     assert got == pytest.approx({key: expected.get(key, 0) for key in got}, abs=1e-9)
-    assert sum(score != 0 for score in got.values()) > 50
-    assert {today for _, today in got} == set(days[p.window_bars - 1 :])
+    assert sum(score != 0 for score in got.values()) > 20
+    begun = next(one for one in days[p.window_bars :] if one.day == 1)
+    assert {today for _, today in got} == set(days[days.index(begun) :])
+
+
+def test_a_pair_that_comes_back_has_a_spell_of_its_own_and_nothing_between(floor: Floor) -> None:
+    floor.load(fashions())
+    chosen = CHOSEN["pairs"]
+    floor.build(replace(chosen, parameters=replace(chosen.parameters, candidates=3)))
+    spreads = floor.table("int_pair_spreads").filter(pl.col("second_symbol") == "DDD")
+    rows = spreads.group_by("pair").agg(pl.col("symbol").n_unique(), pl.len()).sort("pair")
+    assert rows["symbol"].to_list() == [2, 1, 2], "BBB is traded too little to come back"
+    assert all(count < 200 for count in rows["len"])
+    first_rows = spreads.group_by("symbol").agg(pl.col("spread_zscore").head(24)).explode("spread_zscore")
+    assert first_rows["spread_zscore"].null_count() == len(first_rows), "no window reaches over the gap"
 
 
 def test_configured_pairs_are_traded_in_every_month(floor: Floor) -> None:

@@ -11,8 +11,7 @@ spreads as (
 
 ),
 
-{% if parameter_pairs('pairs') -%}
-chosen as (
+candidates as (
 
     select
         pair,
@@ -21,18 +20,25 @@ chosen as (
 
 ),
 
+{% if parameter_pairs('pairs') -%}
+chosen as (
+
+    select * from candidates
+
+),
+
 {% else -%}
--- What was known of each pair at the end of the month before.
+-- What was known of each candidate at the end of the month before.
 known as (
 
     select
-        symbol as pair,
+        pair,
         cast(month + interval 1 month as date) as month,
         arg_max(hedge_ratio, bar_at) as hedge_ratio,
         arg_max(dickey_fuller, bar_at) as dickey_fuller,
         arg_max(correlation, bar_at) as correlation
     from spreads
-    group by symbol, month
+    group by pair, month
 
 ),
 
@@ -50,7 +56,7 @@ ranked as (
                 pair
         ) as place
     from known
-    inner join {{ ref('int_pair_candidates') }} as candidates using (pair, month)
+    inner join candidates using (pair, month)
     where
         known.hedge_ratio > 0
         and known.dickey_fuller is not null
@@ -75,13 +81,16 @@ final as (
         spreads.symbol,
         spreads.bar_at,
         spreads.session_date,
+        spreads.pair,
         spreads.first_symbol,
         spreads.second_symbol,
         spreads.hedge_ratio,
         spreads.spread_zscore,
+        candidates.pair is not null as is_candidate,
         chosen.pair is not null as is_chosen
     from spreads
-    left join chosen on spreads.symbol = chosen.pair and spreads.month = chosen.month
+    left join candidates on spreads.pair = candidates.pair and spreads.month = candidates.month
+    left join chosen on spreads.pair = chosen.pair and spreads.month = chosen.month
 
 )
 

@@ -17,9 +17,11 @@ select
     symbol,
     bar_at,
     session_date,
+    pair,
     first_symbol,
     second_symbol,
     hedge_ratio,
     spread_zscore,
+    is_candidate,
     {{ latched(enter_long, leave_long) }} - {{ latched(enter_short, leave_short) }} as position
 from {{ operators_over(ref('int_pair_choices')) }}

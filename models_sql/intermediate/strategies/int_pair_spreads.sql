@@ -8,6 +8,7 @@ select
     symbol,
     bar_at,
     session_date,
+    pair,
     first_symbol,
     second_symbol,
     {{ operator('hedge_ratio', *legs) }} as hedge_ratio,

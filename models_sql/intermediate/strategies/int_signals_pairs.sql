@@ -49,12 +49,12 @@ exposures as (
 
 ),
 
--- Everyone has a score from the first bar on which a pair can be judged.
+-- Everyone has a score from the first bar on which a candidate can be judged.
 begun as (
 
     select min(bar_at) as bar_at
-    from {{ ref('int_pair_spreads') }}
-    where spread_zscore is not null
+    from {{ ref('int_pair_positions') }}
+    where is_candidate and spread_zscore is not null
 
 ),
 
