@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from execution.strategies import PairsParameters
-from tests.models_sql.strategies import CHOSEN, SYMBOLS, Floor, day, market, mean, strategy
+from tests.models_sql.strategies import CHOSEN, COUNT, SYMBOLS, Floor, day, market, mean, strategy
 from transforms.operators.catalogue import Array
 
 
@@ -126,7 +126,7 @@ def test_a_pair_that_comes_back_has_a_spell_of_its_own_and_nothing_between(floor
     spreads = floor.table("int_pair_spreads").filter(pl.col("second_symbol") == "DDD")
     rows = spreads.group_by("pair").agg(pl.col("symbol").n_unique(), pl.len()).sort("pair")
     assert rows["symbol"].to_list() == [2, 1, 2], "BBB is traded too little to come back"
-    assert all(count < 200 for count in rows["len"])
+    assert all(count < COUNT - 40 for count in rows["len"])
     first_rows = spreads.group_by("symbol").agg(pl.col("spread_zscore").head(24)).explode("spread_zscore")
     assert first_rows["spread_zscore"].null_count() == len(first_rows), "no window reaches over the gap"
 
