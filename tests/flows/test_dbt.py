@@ -7,10 +7,12 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import flows.dbt
+from execution.config import StrategyConfig
 from flows.dbt import BuildVars, build, docs
 from flows.dbt_state import BUILT_SCHEMAS
 from tests.models_sql.market import VARS, Lab, bar
@@ -29,9 +31,11 @@ def test_vars_come_from_the_configs_of_a_run() -> None:
         UniverseConfig(name="list", symbols=["AAPL"], benchmark="SPX"),
         FeaturesConfig(name="all", periods_per_year=365),
         ForwardReturnLabelsConfig(name="week", horizon=7, entry="close", dead_band=0.01),
+        StrategyConfig(name="model"),
         as_of="2024-05-31",
     )
-    assert json.loads(build_vars.as_json()) == {
+    told = json.loads(build_vars.as_json())
+    assert {name: value for name, value in told.items() if not isinstance(value, dict)} == {
         "source": "sample",
         "dataset": "default",
         "timeframe": "1d",
@@ -39,35 +43,32 @@ def test_vars_come_from_the_configs_of_a_run() -> None:
         "source_symbols": [],
         "start": "2005-01-03",
         "end": None,
-        "universe_symbols": ["AAPL"],
-        "benchmark": "SPX",
         "as_of": "2024-05-31",
-        "periods_per_year": 365,
-        "label_horizon": 7,
-        "label_entry": "close",
-        "label_dead_band": 0.01,
     }
+    assert (told["universe"]["symbols"], told["universe"]["benchmark"]) == (["AAPL"], "SPX")
+    assert told["features"]["periods_per_year"] == 365
+    assert "columns" not in told["features"], "what a model sees of them is no matter of SQL"
+    assert (told["labels"]["horizon"], told["labels"]["entry"], told["labels"]["dead_band"]) == (
+        7,
+        "close",
+        0.01,
+    )
+    assert told["strategy"]["name"] == "model"
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"universe_symbols": ["A", EVIL]},
-        {"benchmark": EVIL},
         {"source_symbols": [EVIL]},
         {"timeframe": "1w"},
         {"start": "yesterday"},
         {"as_of": "2024-05-31T21:00:00+02:00"},
         {"as_of": EVIL},
-        {"periods_per_year": 0},
-        {"label_horizon": 0},
-        {"label_entry": "open"},
-        {"label_dead_band": 1.0},
     ],
 )
-def test_a_wrong_var_is_a_config_error(change: dict[str, object]) -> None:
+def test_a_wrong_var_is_a_config_error(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        dataclasses.replace(VARS, **change)  # type: ignore[arg-type]
+        dataclasses.replace(VARS, **change)
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +99,10 @@ def test_a_build_fills_the_marts_and_writes_nothing_into_the_source_tree(
     before = tree(project)
     result = lab.build(changed_only=True)
     assert result.mode == "full", "there is nothing to compare with yet"
-    files = (path for folder in BUILT_SCHEMAS for path in (project / folder).iterdir())
-    assert sorted(result.models) == sorted(path.stem for path in files if path.suffix in (".sql", ".py"))
+    files = {path.stem for folder in BUILT_SCHEMAS for path in (project / folder).rglob("*.sql")}
+    built = set(result.models)
+    assert {"int_bars_adjusted", "int_features_core", "labels", "signals", "universe"} <= built <= files
+    assert "int_features_alpha158" in files - built, "sets that were not chosen are not built"
     assert result.tests > 20
     assert set(result.timings) == set(result.models)
     assert lab.warehouse.value("select count(*) from marts.features") == 60, (
@@ -129,18 +132,30 @@ def test_a_changed_macro_rebuilds_the_models_that_use_it(lab: Lab, project: Path
     assert not {"stg_raw__bars", "int_bars_adjusted", "labels"} & models
 
 
-def test_other_vars_rebuild_everything(lab: Lab) -> None:
-    result = lab.build(dataclasses.replace(VARS, label_horizon=2), changed_only=True)
-    assert result.mode == "full"
-    assert "stg_raw__bars" in result.models
+def test_another_var_rebuilds_the_models_that_read_it_and_their_dependants(lab: Lab) -> None:
+    other = dataclasses.replace(VARS, labels=ForwardReturnLabelsConfig(name="forward_return", horizon=2))
+    result = lab.build(other, changed_only=True)
+    assert (result.mode, set(result.models)) == (
+        "changed",
+        {"int_label_returns", "int_labels_forward_return", "labels", "training_set"},
+    )
     assert lab.warehouse.value("select count(label) from marts.labels") == 2 * (30 - 3)
+
+
+def test_other_feature_sets_leave_those_that_stay_alone(lab: Lab) -> None:
+    other = dataclasses.replace(VARS, features=FeaturesConfig("two", sets=["core", "timeseries"]))
+    models = set(lab.build(other, changed_only=True).models)
+    assert {"int_features_timeseries", "features"} <= models
+    assert not {"int_features_core", "int_bars_adjusted"} & models
+    columns = lab.warehouse.columns("marts.features")
+    assert {"rsi_14", "is_month_end"} <= set(columns)
 
 
 def test_a_lost_table_rebuilds_everything(lab: Lab) -> None:
     lab.build()
-    lab.warehouse.execute("drop table marts.labels")
+    lab.warehouse.execute("drop table marts.universe")
     assert lab.build(changed_only=True).mode == "full"
-    assert lab.warehouse.has_table("marts.labels")
+    assert lab.warehouse.has_table("marts.universe")
 
 
 def test_a_model_that_is_gone_leaves_no_table_behind(lab: Lab) -> None:
@@ -177,15 +192,16 @@ def test_a_project_that_does_not_parse_is_one_clear_line(lab: Lab, project: Path
 
 
 def test_a_payload_that_got_past_python_is_refused_by_the_sql(lab: Lab) -> None:
-    evil = dataclasses.replace(VARS)
-    object.__setattr__(evil, "universe_symbols", ["A", EVIL])
-    with pytest.raises(QuantmillError, match="var universe_symbols must be symbols"):
+    universe = dataclasses.replace(VARS.universe)
+    universe.symbols = ["A", EVIL]
+    evil = dataclasses.replace(VARS, universe=universe)
+    with pytest.raises(QuantmillError, match=r"var universe.symbols must be symbols"):
         lab.build(evil)
     assert lab.warehouse.value("select count(*) from raw.bars") == 90
 
 
 def test_catalogue_is_one_page(lab: Lab) -> None:
-    page = docs(lab.home, lab.warehouse, VARS, engine=lab.engine)
+    page = docs(lab.home, lab.warehouse, VARS.as_dict(), engine=lab.engine)
     assert page.is_relative_to(lab.home.dbt)
     assert "sma_distance_200" in page.read_text()
 
@@ -193,7 +209,7 @@ def test_catalogue_is_one_page(lab: Lab) -> None:
 def test_after_a_build_the_database_is_closed_with_its_warehouse(tmp_path: Path) -> None:
     lab = Lab.at(tmp_path, threads=1)
     lab.load([bar(symbol, 0, 1.0) for symbol in ("A", "IDX")])
-    build(lab.home, lab.warehouse, VARS, engine=lab.engine, select="stg_raw__bars")
+    build(lab.home, lab.warehouse, VARS, engine=lab.engine, select="+stg_raw__bars")
     lab.warehouse.close()
     # DuckDB refuses another configuration while any connection of this process is still open.
     other = dataclasses.replace(lab.engine, memory_limit="2GB")

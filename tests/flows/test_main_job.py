@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.dbt_state import read_manifest
 from tests.flows.conftest import SECRET, Place
 from transforms import schemas
 from transforms.paths import PROJECT
@@ -35,7 +36,6 @@ def test_every_step_left_its_rows(main_job: Place) -> None:
         "marts.features",
         "marts.labels",
         "marts.training_set",
-        "marts.signals",
         "ml.predictions",
         "ml.folds",
         "ml.metrics",
@@ -63,12 +63,8 @@ def test_the_run_is_in_the_ledger_and_in_prefects_history(main_job: Place) -> No
     assert [state for _, state in flows] == ["Completed"]
     for stage in ("ingest", "gate", "build", "train", "backtest", "trade", "report"):
         assert any(name.startswith(stage) for name in tasks), tasks
-    models = {path.stem for path in (PROJECT / "models_sql").glob("*/*") if path.suffix in (".sql", ".py")}
-    models -= {
-        path.stem
-        for folder in ("macros", "data_tests")
-        for path in (PROJECT / "models_sql" / folder).glob("*")
-    }
+    nodes = read_manifest(main_job.home)["nodes"].values()
+    models = {node["name"] for node in nodes if node["resource_type"] == "model"}
     assert models
     assert {f"model {name}" for name in models} <= tasks
     assert {"report", "data-docs"} <= links
