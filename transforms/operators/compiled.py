@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from typing import TypeVar, cast
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numba
 
 _F = TypeVar("_F", bound=Callable[..., object])
+
+# numba compiles a kernel anew when its own file has changed, and does not see that one has whose kernels it calls.
+# Kernels call those of their own file and of this one; its digest names the folder of the cache.
+SHARED = "doubling"
 
 
 def compiled(function: _F) -> _F:
@@ -16,7 +22,7 @@ def compiled(function: _F) -> _F:
     A sum of floats is exactly the loop that was written: no reassociation, so that a value depends on its window
     alone and not on the processor. Division by zero gives inf or NaN, as in numpy.
     """
-    return cast("_F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return _compiled(function)
 
 
 def compiled_sum(function: _F) -> _F:
@@ -24,5 +30,21 @@ def compiled_sum(function: _F) -> _F:
 
     The grouping depends on the window's length only, so a value still depends on its window alone.
     """
-    options = {"reassoc", "nsz", "contract"}
-    return cast("_F", numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=options)(function))
+    return _compiled(function, fastmath={"reassoc", "nsz", "contract"})
+
+
+def _compiled(function: _F, **options: Any) -> _F:
+    config: Any = numba.config
+    folder = config.CACHE_DIR
+    config.CACHE_DIR = str(_cache(folder))
+    try:
+        return cast("_F", numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
+    finally:
+        config.CACHE_DIR = folder
+
+
+def _cache(folder: str) -> Path:
+    """Where compiled kernels are kept; where that cannot be written to, numba takes a folder of the user's."""
+    here = Path(__file__)
+    digest = hashlib.sha256(here.with_name(f"{SHARED}.py").read_bytes()).hexdigest()[:12]
+    return Path(folder or here.parent / "__pycache__") / f"kernels-{digest}"

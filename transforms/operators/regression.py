@@ -1,10 +1,7 @@
 """Operators that lay a line through the last n bars, on another series or on time, and say how well it lies.
 
-All are NULL until n values are there and wherever one of the n is NULL. Means and sums of squared distances of a
-window are put together from those of windows of 1, 2, 4 … bars (Chan, Golub and LeVeque 1983, equation 2.1;
-doubling.py). That cancels nothing, gives exactly 0 where nothing moved, and depends on the window alone. The innermost
-loops run over the bars of a block, which the processor takes several at a time: hence their small size and separate
-buffers.
+All are NULL until n values are there and wherever one of the n is NULL. Means, squares and products of a window are
+put together from those of shorter ones (doubling.py): nothing cancels, and a value depends on its window alone.
 """
 
 from __future__ import annotations
@@ -13,26 +10,10 @@ import numpy as np
 
 from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
 from transforms.operators.compiled import compiled
-from transforms.operators.doubling import joins_of
-
-# Bars per block: what the buffers take stays in the processor's second cache.
-_BLOCK = 1024
+from transforms.operators.doubling import BLOCK, join_moments, joins_of
 
 # A standard deviation below this part of the mean is what rounding leaves of a constant.
 _ROUNDING = 1e-12
-
-
-@compiled
-def _join_means(out: Array, old: Array, new: Array, share: float) -> None:
-    for j in range(len(out)):
-        out[j] = old[j] + (new[j] - old[j]) * share
-
-
-@compiled
-def _join_squares(out: Array, old: Array, new: Array, x_old: Array, x_new: Array, weight: float) -> None:
-    for j in range(len(out)):
-        step = x_new[j] - x_old[j]
-        out[j] = old[j] + new[j] + step * step * weight
 
 
 @compiled
@@ -50,17 +31,6 @@ def _join_with_time(out: Array, old: Array, new: Array, x_old: Array, x_new: Arr
 
 
 @compiled
-def _join_series(out: Array, old: Array, new: Array, old_size: int, new_size: int, count: int) -> None:
-    """Mean (row 0) and squares (row 1) of one series in windows that consist of an older and a newer part."""
-    size = old_size + new_size
-    mean_old, mean_new = old[0, :count], new[0, old_size : old_size + count]
-    _join_means(out[0, :count], mean_old, mean_new, new_size / size)
-    weight = old_size * new_size / size
-    squares_new = new[1, old_size : old_size + count]
-    _join_squares(out[1, :count], old[1, :count], squares_new, mean_old, mean_new, weight)
-
-
-@compiled
 def _pair_windows(x: Array, y: Array, joins: Rows, buffers: Array) -> tuple[Array, Array, Array]:
     """Moments of all windows: mean and squares of x, of y, and products of their distances from the means."""
     bars = len(x)
@@ -72,7 +42,7 @@ def _pair_windows(x: Array, y: Array, joins: Rows, buffers: Array) -> tuple[Arra
         out, old, new, old_size, new_size = joins[k]
         count = bars - old_size - new_size + 1
         for series in range(2):
-            _join_series(
+            join_moments(
                 buffers[out, series], buffers[old, series], buffers[new, series], old_size, new_size, count
             )
         newer = slice(old_size, old_size + count)
@@ -110,11 +80,11 @@ def _correlate(
 @compiled
 def _correlation(starts: Rows, wanted: Rows, x: Array, y: Array, n: int, joins: Rows) -> Array:
     out = np.full(len(x), np.nan)
-    buffers = np.empty((3, 3, 2, _BLOCK + n))
+    buffers = np.empty((3, 3, 2, BLOCK + n))
     for s in range(len(wanted)):
         end = starts[s + 1]
-        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
-            e = min(b + _BLOCK, end)
+        for b in range(max(wanted[s], starts[s] + n - 1), end, BLOCK):
+            e = min(b + BLOCK, end)
             xs, ys, products = _pair_windows(x[b - n + 1 : e], y[b - n + 1 : e], joins, buffers)
             _correlate(out[b:e], products, xs[0], xs[1], ys[0], ys[1], n)
     return out
@@ -141,11 +111,11 @@ def _residual_on_series(out: Array, slope: Array, y: Array, y_mean: Array, x: Ar
 @compiled
 def _line(starts: Rows, wanted: Rows, y: Array, x: Array, n: int, joins: Rows) -> tuple[Array, Array]:
     slope, residual = np.full(len(x), np.nan), np.full(len(x), np.nan)
-    buffers = np.empty((3, 3, 2, _BLOCK + n))
+    buffers = np.empty((3, 3, 2, BLOCK + n))
     for s in range(len(wanted)):
         end = starts[s + 1]
-        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
-            e = min(b + _BLOCK, end)
+        for b in range(max(wanted[s], starts[s] + n - 1), end, BLOCK):
+            e = min(b + BLOCK, end)
             xs, ys, products = _pair_windows(x[b - n + 1 : e], y[b - n + 1 : e], joins, buffers)
             _slope_on_series(slope[b:e], products, xs[0], xs[1], n)
             _residual_on_series(residual[b:e], slope[b:e], y[b:e], ys[0], x[b:e], xs[0])
@@ -171,7 +141,7 @@ def _time_windows(y: Array, joins: Rows, buffers: Array) -> tuple[Array, Array]:
     for k in range(len(joins)):
         out, old, new, old_size, new_size = joins[k]
         count = bars - old_size - new_size + 1
-        _join_series(buffers[out, 0], buffers[old, 0], buffers[new, 0], old_size, new_size, count)
+        join_moments(buffers[out, 0], buffers[old, 0], buffers[new, 0], old_size, new_size, count)
         newer = slice(old_size, old_size + count)
         _join_with_time(
             buffers[out, 1, 0, :count],
@@ -205,11 +175,11 @@ def _fit_on_time(out: Array, slope: Array, products: Array, y_mean: Array, y_squ
 @compiled
 def _trend(starts: Rows, wanted: Rows, y: Array, n: int, joins: Rows) -> tuple[Array, Array, Array]:
     slope, fit, residual = np.full(len(y), np.nan), np.full(len(y), np.nan), np.full(len(y), np.nan)
-    buffers = np.empty((3, 2, 2, _BLOCK + n))
+    buffers = np.empty((3, 2, 2, BLOCK + n))
     for s in range(len(wanted)):
         end = starts[s + 1]
-        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
-            e = min(b + _BLOCK, end)
+        for b in range(max(wanted[s], starts[s] + n - 1), end, BLOCK):
+            e = min(b + BLOCK, end)
             ys, products = _time_windows(y[b - n + 1 : e], joins, buffers)
             _slope_on_time(slope[b:e], residual[b:e], y[b:e], products, ys[0], n)
             _fit_on_time(fit[b:e], slope[b:e], products, ys[0], ys[1], n)

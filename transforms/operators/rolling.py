@@ -1,8 +1,8 @@
 """Operators over the last n bars. All are NULL until n values are there and wherever one of the n is NULL.
 
-A value depends on its window alone: every window is added up by itself, from its newest value to its oldest, in
-exactly this order on every processor. A large value leaves no trace in windows without it, and a value is the same,
-bit for bit, in a shorter or longer history. To be quick all the same, the loops take a block of bars at once and
+A value depends on its window alone (doubling.py): a large value leaves no trace in windows without it, and a value is
+the same, bit for bit, in a shorter or longer history. Where deviations from the mean of each window are added up,
+every window is added up by itself, from its newest value to its oldest; the loops take a block of bars at once and
 step through the window outside: the processor adds the windows of several bars side by side.
 """
 
@@ -12,37 +12,16 @@ import numpy as np
 
 from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
 from transforms.operators.compiled import compiled
+from transforms.operators.doubling import BLOCK, joins_of, means, moments, sums
 
 # The lowest values of windows, and how many bars ago they were.
 _Place = tuple[Array, Array]
-
-# Bars per block: what a few arrays of them take stays in the processor's first cache.
-_BLOCK = 512
-
-
-@compiled
-def _add(out: Array, x: Array) -> None:
-    for j in range(len(out)):
-        out[j] += x[j]
-
-
-@compiled
-def _add_differences(out: Array, x: Array, origin: Array) -> None:
-    for j in range(len(out)):
-        out[j] += x[j] - origin[j]
 
 
 @compiled
 def _add_distances(out: Array, x: Array, origin: Array) -> None:
     for j in range(len(out)):
         out[j] += abs(x[j] - origin[j])
-
-
-@compiled
-def _add_squares(out: Array, x: Array, origin: Array) -> None:
-    for j in range(len(out)):
-        distance = x[j] - origin[j]
-        out[j] += distance * distance
 
 
 @compiled
@@ -53,72 +32,50 @@ def _add_cubes(out: Array, x: Array, origin: Array) -> None:
 
 
 @compiled
-def _mean_block(out: Array, x: Array, b: int, n: int) -> None:
-    """Means of the bars from b on, as many as fit. Taken from the newest value: exactly x where nothing moved."""
-    out[:] = 0.0
-    e = b + len(out)
-    newest = x[b:e]
-    for i in range(1, n):
-        _add_differences(out, x[b - i : e - i], newest)
-    for j in range(len(out)):
-        out[j] = newest[j] + out[j] / n
-
-
-@compiled
-def _square_block(out: Array, x: Array, mean: Array, b: int, n: int) -> None:
-    """Sums of squared distances from the mean; exactly 0 where nothing moved."""
-    e = b + len(out)
-    out[:] = 0.0
-    for i in range(n):
-        _add_squares(out, x[b - i : e - i], mean)
-
-
-@compiled
-def _sum(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+def _sum(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -> Array:
     out = np.full(len(x), np.nan)
+    buffers = np.empty((3, BLOCK + n))
     for s in range(len(wanted)):
         end = starts[s + 1]
-        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
-            e = min(b + _BLOCK, end)
-            out[b:e] = 0.0
-            for i in range(n):
-                _add(out[b:e], x[b - i : e - i])
+        for b in range(max(wanted[s], starts[s] + n - 1), end, BLOCK):
+            e = min(b + BLOCK, end)
+            out[b:e] = sums(x[b - n + 1 : e], joins, buffers)[: e - b]
     return out
 
 
 @operator(series=("x",), parameters=(periods(),))
 def rolling_sum(segments: Segments, x: Array, n: int) -> Array:
     """Sum of the last n values."""
-    return _sum(segments.starts, segments.wanted, x, n)
+    return _sum(segments.starts, segments.wanted, x, n, joins_of(n))
 
 
 @compiled
-def _mean(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+def _mean(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -> Array:
     out = np.full(len(x), np.nan)
+    buffers = np.empty((3, BLOCK + n))
     for s in range(len(wanted)):
         end = starts[s + 1]
-        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
-            e = min(b + _BLOCK, end)
-            _mean_block(out[b:e], x, b, n)
+        for b in range(max(wanted[s], starts[s] + n - 1), end, BLOCK):
+            e = min(b + BLOCK, end)
+            out[b:e] = means(x[b - n + 1 : e], joins, buffers)[: e - b]
     return out
 
 
 @operator(series=("x",), parameters=(periods(),))
 def rolling_mean(segments: Segments, x: Array, n: int) -> Array:
     """Mean of the last n values; exactly x where nothing moved."""
-    return _mean(segments.starts, segments.wanted, x, n)
+    return _mean(segments.starts, segments.wanted, x, n, joins_of(n))
 
 
 @compiled
-def _mean_deviation(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+def _mean_deviation(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -> Array:
     out = np.full(len(x), np.nan)
-    buffer = np.empty(_BLOCK)
+    buffers = np.empty((3, BLOCK + n))
     for s in range(len(wanted)):
         end = starts[s + 1]
-        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
-            e = min(b + _BLOCK, end)
-            mean = buffer[: e - b]
-            _mean_block(mean, x, b, n)
+        for b in range(max(wanted[s], starts[s] + n - 1), end, BLOCK):
+            e = min(b + BLOCK, end)
+            mean = means(x[b - n + 1 : e], joins, buffers)[: e - b]
             out[b:e] = 0.0
             for i in range(n):
                 _add_distances(out[b:e], x[b - i : e - i], mean)
@@ -130,20 +87,18 @@ def _mean_deviation(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
 @operator(series=("x",), parameters=(periods(),))
 def rolling_mean_deviation(segments: Segments, x: Array, n: int) -> Array:
     """Mean absolute distance of the last n values from their mean; exactly 0 where nothing moved."""
-    return _mean_deviation(segments.starts, segments.wanted, x, n)
+    return _mean_deviation(segments.starts, segments.wanted, x, n, joins_of(n))
 
 
 @compiled
-def _variance(starts: Rows, wanted: Rows, x: Array, n: int, divisor: int) -> Array:
+def _variance(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows, divisor: int) -> Array:
     out = np.full(len(x), np.nan)
-    buffer = np.empty(_BLOCK)
+    buffers = np.empty((3, 2, BLOCK + n))
     for s in range(len(wanted)):
         end = starts[s + 1]
-        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
-            e = min(b + _BLOCK, end)
-            mean = buffer[: e - b]
-            _mean_block(mean, x, b, n)
-            _square_block(out[b:e], x, mean, b, n)
+        for b in range(max(wanted[s], starts[s] + n - 1), end, BLOCK):
+            e = min(b + BLOCK, end)
+            out[b:e] = moments(x[b - n + 1 : e], joins, buffers)[1, : e - b]
             for t in range(b, e):
                 out[t] /= divisor
     return out
@@ -152,13 +107,13 @@ def _variance(starts: Rows, wanted: Rows, x: Array, n: int, divisor: int) -> Arr
 @operator(series=("x",), parameters=(periods(low=2),))
 def rolling_variance(segments: Segments, x: Array, n: int) -> Array:
     """Sample variance (divisor n - 1) of the last n values; exactly 0 where nothing moved."""
-    return _variance(segments.starts, segments.wanted, x, n, n - 1)
+    return _variance(segments.starts, segments.wanted, x, n, joins_of(n), n - 1)
 
 
 @operator(series=("x",), parameters=(periods(low=2),))
 def rolling_std(segments: Segments, x: Array, n: int) -> Array:
     """Sample standard deviation (divisor n - 1) of the last n values; exactly 0 where nothing moved."""
-    out = _variance(segments.starts, segments.wanted, x, n, n - 1)
+    out = _variance(segments.starts, segments.wanted, x, n, joins_of(n), n - 1)
     np.sqrt(out, out=out)
     return out
 
@@ -166,48 +121,43 @@ def rolling_std(segments: Segments, x: Array, n: int) -> Array:
 @operator(series=("x",), parameters=(periods(),))
 def rolling_std_population(segments: Segments, x: Array, n: int) -> Array:
     """Population standard deviation (divisor n) of the last n values; exactly 0 where nothing moved."""
-    out = _variance(segments.starts, segments.wanted, x, n, n)
+    out = _variance(segments.starts, segments.wanted, x, n, joins_of(n), n)
     np.sqrt(out, out=out)
     return out
 
 
 @compiled
-def _zscore(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+def _zscore(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -> Array:
     out = np.full(len(x), np.nan)
-    buffer = np.empty(_BLOCK)
+    buffers = np.empty((3, 2, BLOCK + n))
     for s in range(len(wanted)):
         end = starts[s + 1]
-        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
-            e = min(b + _BLOCK, end)
-            mean = buffer[: e - b]
-            _mean_block(mean, x, b, n)
-            _square_block(out[b:e], x, mean, b, n)
+        for b in range(max(wanted[s], starts[s] + n - 1), end, BLOCK):
+            e = min(b + BLOCK, end)
+            mean, squares = moments(x[b - n + 1 : e], joins, buffers)
             for t in range(b, e):
-                squares = out[t]
                 # Squares of tiny distances may vanish where the distances have not.
-                out[t] = (x[t] - mean[t - b]) / np.sqrt(squares / (n - 1)) if squares > 0 else np.nan
+                if squares[t - b] > 0:
+                    out[t] = (x[t] - mean[t - b]) / np.sqrt(squares[t - b] / (n - 1))
     return out
 
 
 @operator(series=("x",), parameters=(periods(low=2),))
 def rolling_zscore(segments: Segments, x: Array, n: int) -> Array:
     """x less the mean of the last n values, in their sample standard deviations; NULL where nothing moved."""
-    return _zscore(segments.starts, segments.wanted, x, n)
+    return _zscore(segments.starts, segments.wanted, x, n, joins_of(n))
 
 
 @compiled
-def _skew(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
+def _skew(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -> Array:
     out = np.full(len(x), np.nan)
-    means = np.empty(_BLOCK)
-    sums = np.empty(_BLOCK)
+    buffers = np.empty((3, 2, BLOCK + n))
     adjustment = n * np.sqrt(n - 1.0) / (n - 2.0)
     for s in range(len(wanted)):
         end = starts[s + 1]
-        for b in range(max(wanted[s], starts[s] + n - 1), end, _BLOCK):
-            e = min(b + _BLOCK, end)
-            mean, squares = means[: e - b], sums[: e - b]
-            _mean_block(mean, x, b, n)
-            _square_block(squares, x, mean, b, n)
+        for b in range(max(wanted[s], starts[s] + n - 1), end, BLOCK):
+            e = min(b + BLOCK, end)
+            mean, squares = moments(x[b - n + 1 : e], joins, buffers)
             out[b:e] = 0.0
             for i in range(n):
                 _add_cubes(out[b:e], x[b - i : e - i], mean)
@@ -220,7 +170,7 @@ def _skew(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
 @operator(series=("x",), parameters=(periods(low=3),))
 def rolling_skew(segments: Segments, x: Array, n: int) -> Array:
     """Adjusted Fisher-Pearson skewness of the last n values (as pandas); NULL where nothing moved."""
-    return _skew(segments.starts, segments.wanted, x, n)
+    return _skew(segments.starts, segments.wanted, x, n, joins_of(n))
 
 
 @compiled

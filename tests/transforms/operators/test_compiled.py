@@ -1,0 +1,25 @@
+"""What numba's cache relies on."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from numba.core.dispatcher import Dispatcher
+
+import transforms.operators
+from transforms.operators import compiled
+
+
+def test_kernels_call_those_of_their_own_file_and_of_the_shared_one() -> None:
+    """Another file's kernel could change without the cached code that contains it."""
+    folder = Path(transforms.operators.__file__).parent
+    kernels = 0
+    for path in folder.glob("*.py"):
+        module = importlib.import_module(f"transforms.operators.{path.stem}")
+        for value in vars(module).values():
+            if isinstance(value, Dispatcher):
+                kernels += 1
+                home = value.py_func.__module__.rsplit(".", maxsplit=1)[-1]
+                assert home in (path.stem, compiled.SHARED), f"{path.stem} imports a kernel of {home}"
+    assert kernels > 50
