@@ -41,37 +41,18 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
     Raises:
         QuantmillError: Two rows have the same symbol and bar.
     """
-    count = len(table)
-    encoded = table.column("symbol").combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    names: list[str] = encoded.dictionary.to_pylist()
-    order = np.argsort(np.array(names, dtype=object)) if names else np.empty(0, dtype=np.int64)
-    rank = np.empty(len(names), dtype=np.int32)
-    rank[order] = np.arange(len(names), dtype=np.int32)
-    codes = rank[encoded.indices.to_numpy(zero_copy_only=False)] if count else np.empty(0, np.int32)
+    symbols, codes = _symbols(table.column("symbol"))
     bar_at = table.column("bar_at").cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
-    series = [_as_doubles(table.column(series_name(i))) for i in range(len(plan_.expressions))]
-    table = table.select(list(plan_.columns))
-    segment, within, segments = codes, bar_at, len(names)
+    segment, within, segments = codes, bar_at, len(symbols)
     if plan_.across:
         bars = np.unique(bar_at)
         # Few enough to fit: sorting by small numbers is quicker.
         kind = np.uint16 if len(bars) <= np.iinfo(np.uint16).max else np.int64
         segment, within, segments = np.searchsorted(bars, bar_at).astype(kind), codes, len(bars)
-    if not _is_sorted(segment, within):
-        permutation = np.argsort(segment, kind="stable")
-        if not _is_sorted(segment[permutation], within[permutation]):
-            permutation = np.lexsort((within, segment))
-        runs = _runs(permutation)
-        if runs is None:
-            table = table.take(pa.array(permutation))
-        else:
-            table = pa.concat_tables([table.slice(run.start, run.stop - run.start) for run in runs])
-        series = [_ordered(values, permutation, runs) for values in series]
-        segment, within, bar_at = (
-            _ordered(values, permutation, runs) for values in (segment, within, bar_at)
-        )
+    order = _order(segment, within)
+    if order is not None:
+        segment, within, bar_at = (order.of_array(values) for values in (segment, within, bar_at))
+        table = order.of_table(table)
         repeated = (segment[1:] == segment[:-1]) & (within[1:] == within[:-1])
         if repeated.any():
             where = int(np.argmax(repeated))
@@ -81,7 +62,58 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
                 "is there twice"
             )
     starts = np.searchsorted(segment, np.arange(segments + 1)).astype(np.int64)
-    return SortedRows(table, tuple(series), [names[i] for i in order], starts, bar_at)
+    series = tuple(_as_doubles(table.column(series_name(i))) for i in range(len(plan_.expressions)))
+    return SortedRows(table.select(list(plan_.columns)), series, symbols, starts, bar_at)
+
+
+def _symbols(column: pa.ChunkedArray) -> tuple[list[str], Any]:
+    """Return the symbols, ascending, and for each row which of them it has."""
+    encoded = column.dictionary_encode().combine_chunks()
+    names: list[str] = encoded.dictionary.to_pylist()
+    order = np.argsort(np.array(names, dtype=object)) if names else np.empty(0, dtype=np.int64)
+    rank = np.empty(len(names), dtype=np.int32)
+    rank[order] = np.arange(len(names), dtype=np.int32)
+    return [names[i] for i in order], rank[encoded.indices.to_numpy()]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Where rows go: the permutation, and the runs of rows that it moves as one, unless they are too many."""
+
+    permutation: Rows
+    runs: list[slice] | None
+
+    @classmethod
+    def of(cls, permutation: Rows) -> _Order:
+        jumps = np.flatnonzero(np.diff(permutation) != 1) + 1
+        if len(jumps) > _MOST_RUNS:
+            return cls(permutation, None)
+        starts, stops = np.append(0, jumps), np.append(jumps, len(permutation))
+        bounds = zip(permutation[starts].tolist(), (permutation[stops - 1] + 1).tolist(), strict=True)
+        return cls(permutation, [slice(first, last) for first, last in bounds])
+
+    def of_array(self, values: Any) -> Any:
+        if self.runs is None:
+            return values[self.permutation]
+        return np.concatenate([values[run] for run in self.runs])
+
+    def of_table(self, table: pa.Table) -> pa.Table:
+        if self.runs is None:
+            return table.take(pa.array(self.permutation))
+        return pa.concat_tables([table.slice(run.start, run.stop - run.start) for run in self.runs])
+
+
+def _order(segment: Any, within: Any) -> _Order | None:
+    """Return the order in which rows ascend by segment and within it; None where they do.
+
+    DuckDB's threads deliver a sorted table in pieces that are out of order after a join.
+    """
+    if _is_sorted(segment, within):
+        return None
+    order = _Order.of(np.argsort(segment, kind="stable"))
+    if _is_sorted(order.of_array(segment), order.of_array(within)):
+        return order
+    return _Order.of(np.lexsort((within, segment)))
 
 
 def _is_sorted(segment: Any, within: Any) -> bool:
@@ -90,25 +122,6 @@ def _is_sorted(segment: Any, within: Any) -> bool:
     return bool(np.all((segment[1:] > segment[:-1]) | (same & (within[1:] > within[:-1]))))
 
 
-def _runs(permutation: Any) -> list[slice] | None:
-    """Return the slices of rows that, end to end, are the permuted rows; None where they are too many.
-
-    DuckDB's threads deliver a sorted table in pieces that are out of order after a join.
-    """
-    jumps = np.flatnonzero(np.diff(permutation) != 1) + 1
-    if len(jumps) > _MOST_RUNS:
-        return None
-    starts, stops = np.append(0, jumps), np.append(jumps, len(permutation))
-    bounds = zip(permutation[starts].tolist(), (permutation[stops - 1] + 1).tolist(), strict=True)
-    return [slice(first, last) for first, last in bounds]
-
-
-def _ordered(values: Any, permutation: Any, runs: list[slice] | None) -> Any:
-    return values[permutation] if runs is None else np.concatenate([values[run] for run in runs])
-
-
 def _as_doubles(column: pa.ChunkedArray) -> Array:
-    values: Array = np.concatenate(
-        [chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks] or [np.empty(0)]
-    )
-    return values.astype(np.float64, copy=False)
+    values: Array = column.combine_chunks().to_numpy(zero_copy_only=False)
+    return values

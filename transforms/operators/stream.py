@@ -33,6 +33,14 @@ _WIDEST = 8
 _PATIENCE = 2.0
 
 
+def schema_of(plan: Plan, columns: pa.Schema) -> pa.Schema:
+    """Return the schema of the stream, given that of the relation's columns."""
+    single = plan.single
+    for name in plan.calls:
+        columns = columns.append(pa.field(name, pa.float32() if name in single else pa.float64()))
+    return columns
+
+
 def stream(plan: Plan, rows: SortedRows, wanted: Rows, threads: int) -> pa.RecordBatchReader:
     """Return the wanted rows with every call's column, in order, in batches of a row group.
 
@@ -48,9 +56,7 @@ def stream(plan: Plan, rows: SortedRows, wanted: Rows, threads: int) -> pa.Recor
         table = table.take(pa.array(np.concatenate([np.arange(first, end) for first, end in spans])))
     if not plan.calls:
         return table.to_reader(max_chunksize=_ROW_GROUP)
-    schema, single = table.schema, plan.single
-    for name in plan.calls:
-        schema = schema.append(pa.field(name, pa.float32() if name in single else pa.float64()))
+    schema = schema_of(plan, table.schema)
 
     def compute(chunk: tuple[int, int]) -> list[Array]:
         return _compute(plan, rows, wanted, *chunk)
@@ -90,9 +96,17 @@ def _fill(block: Block, at: int, columns: list[Array], taken: int, count: int) -
 
 def _batch(schema: pa.Schema, table: pa.Table, block: Block) -> pa.RecordBatch:
     columns = [pa.concat_arrays(column.chunks) for column in table.columns]
-    # Views of the block, not copies; NaN becomes NULL.
-    columns += [pa.array(values[: len(table)], from_pandas=True) for values in block]
+    columns += [_as_array(values[: len(table)]) for values in block]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _as_array(values: npt.NDArray[Any]) -> pa.Array:
+    """Return the values as they lie in memory, not copied; NaN becomes NULL."""
+    unknown = np.isnan(values)
+    nulls = int(np.count_nonzero(unknown))
+    known = pa.py_buffer(np.packbits(~unknown, bitorder="little")) if nulls else None
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [known, pa.py_buffer(values)], null_count=nulls)
 
 
 class _Lease:
