@@ -55,7 +55,11 @@ class Plan:
     def reading(self) -> str:
         """The query that reads everything, without a condition."""
         names = [f'"{column}"' for column in self.columns]
-        series = [f'cast({text} as double) as "{series_name(i)}"' for i, text in enumerate(self.expressions)]
+        series = [
+            f'cast({text} as double) as "{series_name(i)}"'
+            for i, text in enumerate(self.expressions)
+            if text not in self.columns
+        ]
         return f"select {', '.join([*names, *series])} from {self.relation}"
 
 

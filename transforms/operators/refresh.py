@@ -159,7 +159,7 @@ def _refresh_across(connection: Any, planned: Plan, target: str, everything: boo
             return
         connection.execute(f"delete from {target} where bar_at >= {since}")
         reading += f" where bar_at >= {since}"
-    rows = read_rows(planned, connection.execute(reading).to_arrow_table())
+    rows = read_rows(planned, connection.sql(reading).to_arrow_table())
     _write(connection, planned, rows, rows.starts[:-1].copy(), target, everything)
 
 
@@ -168,7 +168,7 @@ def _refresh_along(connection: Any, planned: Plan, target: str, everything: bool
     reading = planned.reading
     if not everything:
         reading += f" where symbol in (select symbol from {CHANGED})"
-    rows = read_rows(planned, connection.execute(reading).to_arrow_table())
+    rows = read_rows(planned, connection.sql(reading).to_arrow_table())
     wanted = rows.starts[:-1].copy()
     if not everything:
         wanted = _wanted(connection, rows, planned.lookahead, reach_back)

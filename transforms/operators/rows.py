@@ -62,7 +62,8 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
                 "is there twice"
             )
     starts = np.searchsorted(segment, np.arange(segments + 1)).astype(np.int64)
-    series = tuple(_as_doubles(table.column(series_name(i))) for i in range(len(plan_.expressions)))
+    names = [text if text in plan_.columns else series_name(i) for i, text in enumerate(plan_.expressions)]
+    series = tuple(_as_doubles(table.column(name)) for name in names)
     return SortedRows(table.select(list(plan_.columns)), series, symbols, starts, bar_at)
 
 
@@ -123,5 +124,6 @@ def _is_sorted(segment: Any, within: Any) -> bool:
 
 
 def _as_doubles(column: pa.ChunkedArray) -> Array:
-    values: Array = column.combine_chunks().to_numpy(zero_copy_only=False)
+    column = column.cast(pa.float64()).combine_chunks()
+    values: Array = column.to_numpy(zero_copy_only=False)
     return values
