@@ -63,18 +63,16 @@ def _insert(ordered: Array, held: int, value: float) -> None:
 @compiled
 def _replace(ordered: Array, old: float, new: float) -> None:
     """Take ``old`` out of the ordered values and put ``new`` in its place."""
-    below_old, below_new = 0, 0
+    place, last = 0, len(ordered) - 1
     for i in range(len(ordered)):
-        below_old += ordered[i] < old
-        below_new += ordered[i] < new
-    if below_new > below_old:
-        for i in range(below_old, below_new - 1):
-            ordered[i] = ordered[i + 1]
-        ordered[below_new - 1] = new
-    else:
-        for i in range(below_old, below_new, -1):
-            ordered[i] = ordered[i - 1]
-        ordered[below_new] = new
+        place += ordered[i] < old
+    while place < last and ordered[place + 1] < new:
+        ordered[place] = ordered[place + 1]
+        place += 1
+    while place > 0 and ordered[place - 1] > new:
+        ordered[place] = ordered[place - 1]
+        place -= 1
+    ordered[place] = new
 
 
 @compiled
