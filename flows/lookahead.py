@@ -142,6 +142,8 @@ STAGE = Stage(
     code=("models_sql", "flows/dbt.py", "flows/lookahead.py", "expectations/lookahead.py", "transforms"),
     inputs=_inputs,
     carry_out=_carry_out,
-    detail=lambda out: f"{out['cuts']} cuts, {out['columns']} columns, {out['cells']:,} cells, none differs",
+    detail=lambda out: (
+        f"cuts: {out['cuts']}, columns: {out['columns']}, cells: {out['cells']:,}, differing: 0"
+    ),
     intact=lambda run, out: (run.home.root / out["path"]).exists(),
 )
