@@ -6,7 +6,22 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+from execution.simulation_config import AccountConfig, ExitsConfig, OrdersConfig
 from transforms.config import BAR_MINUTES, require, require_choice
+
+__all__ = [
+    "AccountConfig",
+    "BookConfig",
+    "BrokerConfig",
+    "CostsConfig",
+    "ExitsConfig",
+    "OrdersConfig",
+    "Parameters",
+    "PortfolioConfig",
+    "RiskConfig",
+    "SimulatedBrokerConfig",
+    "StrategyConfig",
+]
 
 
 @dataclass
@@ -162,6 +177,43 @@ class RiskConfig:
         require(
             self.max_stale_sessions >= 0, "risk.max_stale_sessions", "at least 0", self.max_stale_sessions
         )
+
+
+@dataclass
+class BookConfig:
+    """Everything that decides what a book does with its scores: what a backtest and a desk trade by.
+
+    Raises:
+        ConfigError: where two groups do not go together.
+    """
+
+    portfolio: PortfolioConfig
+    risk: RiskConfig
+    costs: CostsConfig
+    orders: OrdersConfig = field(default_factory=lambda: OrdersConfig(name="market"))
+    exits: ExitsConfig = field(default_factory=lambda: ExitsConfig(name="none"))
+    account: AccountConfig = field(default_factory=lambda: AccountConfig(name="auto"))
+
+    def __post_init__(self) -> None:
+        require(
+            not self.portfolio.whole_shares or self.orders.lot == int(self.orders.lot),
+            "orders.lot",
+            "a whole number with portfolio.whole_shares=true",
+            self.orders.lot,
+        )
+        require(
+            self.portfolio.side == "long" or self.account.kind != "cash",
+            "account.kind",
+            "margin or auto with portfolio.side=long_short: a cash account holds no shorts",
+            self.account.kind,
+        )
+
+    @property
+    def is_margin(self) -> bool:
+        """Whether the book may owe cash and shares: by ``account.kind``, or where the portfolio asks for it."""
+        if self.account.kind == "auto":
+            return self.portfolio.side == "long_short" or self.portfolio.gross > 1
+        return self.account.kind == "margin"
 
 
 @dataclass

@@ -17,8 +17,12 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from execution.config import (
+    AccountConfig,
+    BookConfig,
     BrokerConfig,
     CostsConfig,
+    ExitsConfig,
+    OrdersConfig,
     PortfolioConfig,
     RiskConfig,
     SimulatedBrokerConfig,
@@ -127,6 +131,9 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     strategy: StrategyConfig = field(default_factory=StrategyConfig)
     portfolio: PortfolioConfig = field(default_factory=PortfolioConfig)
+    orders: OrdersConfig = field(default_factory=OrdersConfig)
+    exits: ExitsConfig = field(default_factory=ExitsConfig)
+    account: AccountConfig = field(default_factory=AccountConfig)
     costs: CostsConfig = field(default_factory=CostsConfig)
     risk: RiskConfig = field(default_factory=RiskConfig)
     broker: BrokerConfig = field(default_factory=BrokerConfig)
@@ -152,6 +159,19 @@ class RunConfig:
             "equal or score where features.sets is without core, which has volatility_20",
             self.portfolio.weighting,
         )
+        _ = self.book
+
+    @property
+    def book(self) -> BookConfig:
+        """What a book trades by; composing it checks the groups against each other."""
+        return BookConfig(
+            portfolio=self.portfolio,
+            risk=self.risk,
+            costs=self.costs,
+            orders=self.orders,
+            exits=self.exits,
+            account=self.account,
+        )
 
 
 # group → name of the schema → class. The names are what conf/<group>/*.yaml lists under defaults.
@@ -176,6 +196,9 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "model": {"xgboost": XgboostConfig, "logistic": LogisticConfig},
     "strategy": dict(STRATEGIES),
     "portfolio": {"portfolio": PortfolioConfig},
+    "orders": {"orders": OrdersConfig},
+    "exits": {"exits": ExitsConfig},
+    "account": {"account": AccountConfig},
     "costs": {"costs": CostsConfig},
     "risk": {"risk": RiskConfig},
     "broker": {"simulated": SimulatedBrokerConfig},

@@ -258,7 +258,7 @@ def _score_version(run: Run) -> str:
 
 def _decision_config(run: Run) -> dict[str, Any]:
     config = run.config
-    return {name: plain(getattr(config, name)) for name in ("strategy", "portfolio", "costs", "risk")}
+    return {"strategy": plain(config.strategy), **plain(config.book)}
 
 
 def _backtest_inputs(run: Run) -> Any:
