@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+from execution.costs_config import CostsConfig
 from execution.simulation_config import AccountConfig, ExitsConfig, OrdersConfig
 from transforms.config import BAR_MINUTES, require, require_choice
 
@@ -108,37 +109,6 @@ class PortfolioConfig:
             0 <= self.min_trade_weight < 1, "portfolio.min_trade_weight", "in [0, 1)", self.min_trade_weight
         )
         require(self.initial_cash > 0, "portfolio.initial_cash", "above 0", self.initial_cash)
-
-
-@dataclass
-class CostsConfig:
-    """What a fill costs.
-
-    Attributes:
-        commission_bps: Commission on traded value (basis points).
-        commission_per_share: Commission per share (USD).
-        commission_minimum: Least commission of an order (USD).
-        slippage_bps: Distance of the fill from the open, against us (basis points).
-    """
-
-    name: str = "???"
-    commission_bps: float = 0.0
-    commission_per_share: float = 0.0
-    commission_minimum: float = 0.0
-    slippage_bps: float = 0.0
-
-    def __post_init__(self) -> None:
-        require(0 <= self.commission_bps <= 1000, "costs.commission_bps", "in [0, 1000]", self.commission_bps)
-        require(
-            self.commission_per_share >= 0,
-            "costs.commission_per_share",
-            "at least 0",
-            self.commission_per_share,
-        )
-        require(
-            self.commission_minimum >= 0, "costs.commission_minimum", "at least 0", self.commission_minimum
-        )
-        require(0 <= self.slippage_bps <= 1000, "costs.slippage_bps", "in [0, 1000]", self.slippage_bps)
 
 
 @dataclass
