@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from transforms.config import require, require_date, require_symbols
 
@@ -109,13 +110,14 @@ class CostsConfig:
                 _require_within(value, bounds, f"costs.{name}.{symbol}")
         self._require_parts()
         if self.slippage_model is not None:
-            ok = re.fullmatch(r"[0-9a-f]{16}", self.slippage_model) is not None
-            require(ok, "costs.slippage_model", "a version of 16 hex digits, or null", self.slippage_model)
+            ok = re.fullmatch(r"s[0-9a-f]{16}", self.slippage_model) is not None
+            rule = "null, or a version (s and 16 hex digits) that quantmill flow=fit_slippage has made"
+            require(ok, "costs.slippage_model", rule, self.slippage_model)
 
     def _require_parts(self) -> None:
         """Raise ``ConfigError`` unless the parts of the session are in order and each has a multiple."""
         minutes, multiples = self.spread_minutes, self.spread_multiples
-        rises = all(early < late for early, late in zip(minutes, minutes[1:], strict=False))
+        rises = all(early < late for early, late in pairwise(minutes))
         require(
             bool(minutes) and minutes[0] == 0 and rises and minutes[-1] < 1440,
             "costs.spread_minutes",
