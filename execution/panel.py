@@ -9,15 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from execution.config import PortfolioConfig, StrategyConfig
+from execution.config import AccountConfig, PortfolioConfig, StrategyConfig
 from execution.types import Floats, Scores, Snapshot
-from transforms.errors import QuantmillError, nearest
+from transforms.errors import ConfigError, QuantmillError, nearest
 from transforms.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from execution.kernel.types import Market
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Panel:
         symbols: Present and former members, sorted, (N,).
         bar_at: Start of each bar, UTC, ascending, (T,).
         session_date: The exchange's date of each bar, (T,).
-        open, close, volume: (T, N); NaN where a symbol has no bar.
+        open, high, low, close, volume: (T, N); NaN where a symbol has no bar.
         split_ratio: New shares per old, taking effect before the bar's open, (T, N); 1 if none.
         dividend: Cash per share with this ex-date, on the bar's basis, (T, N); 0 if none.
         benchmark: Total-return close of the benchmark, carried over bars it lacks, (T,); NaN before its
@@ -39,6 +43,8 @@ class Panel:
     bar_at: tuple[datetime, ...]
     session_date: tuple[date, ...]
     open: Floats
+    high: Floats
+    low: Floats
     close: Floats
     volume: Floats
     split_ratio: Floats
@@ -84,13 +90,87 @@ class Panel:
         )
 
     @cached_property
+    def dates(self) -> NDArray[np.datetime64]:
+        """``session_date`` as ``datetime64[D]``, (T,)."""
+        return np.array(self.session_date, dtype="datetime64[D]")
+
+    @cached_property
+    def session(self) -> NDArray[np.int64]:
+        """Number of each bar's session, from 0, (T,)."""
+        changed = np.diff(self.dates).astype(np.int64) != 0
+        return np.concatenate([np.zeros(min(len(self), 1)), np.cumsum(changed)]).astype(np.int64)
+
+    @cached_property
+    def days(self) -> Floats:
+        """Calendar days since the session of the bar before, (T,); 0 within a session and on the first bar."""
+        return np.diff(self.dates, prepend=self.dates[:1]).astype(np.float64)
+
+    @cached_property
     def sessions_since_bar(self) -> Floats:
         """Sessions since each symbol's last bar, (T, N): 0 where this bar exists, NaN before the first."""
-        dates = np.array(self.session_date, dtype="datetime64[D]")
-        session = np.concatenate([[0], np.cumsum(dates[1:] != dates[:-1])]) if len(dates) else np.zeros(0)
-        since = (session[:, None] - session[np.maximum(self._last_bar, 0)]).astype(np.float64)
+        since = (self.session[:, None] - self.session[np.maximum(self._last_bar, 0)]).astype(np.float64)
         since[self._last_bar < 0] = np.nan
         return since
+
+    @cached_property
+    def volatility(self) -> Floats:
+        """Daily volatility (fraction) known at the close of the session before, (T, N); 0 if unknown."""
+        from execution.volatility import known_volatility
+
+        return known_volatility(
+            close=self.close,
+            dividend=self.dividend,
+            shares=self._shares,
+            last_close=self.last_close,
+            session=self.session,
+        )
+
+    @cached_property
+    def returns(self) -> Floats:
+        """Total return (fraction) of each bar since the symbol's bar before, (T, N); NaN where there is none."""
+        growth = np.full_like(self.close, np.nan)
+        worth = self.last_close * self._shares
+        with np.errstate(divide="ignore", invalid="ignore"):
+            growth[1:] = ((self.close + self.dividend) * self._shares)[1:] / worth[:-1] - 1
+        return growth
+
+    @cached_property
+    def _market(self) -> Market:
+        from execution.kernel.types import Market
+
+        return Market(
+            open=self.open,
+            high=self.high,
+            low=self.low,
+            close=self.close,
+            volume=self.volume,
+            vwap=(self.high + self.low + self.close) / 3,
+            split_ratio=self.split_ratio,
+            dividend=self.dividend,
+            volatility=self.volatility,
+            is_shortable=np.ones(self.close.shape, dtype=np.bool_),
+            session=self.session,
+            days=self.days,
+        )
+
+    def market(self, account: AccountConfig) -> Market:
+        """Return the bars as the kernel takes them, with ``account.not_shortable``; the arrays are the panel's.
+
+        Raises:
+            ConfigError: If ``account.not_shortable`` names a symbol that the panel does not have.
+        """
+        if not account.not_shortable:
+            return self._market
+        is_shortable = np.ones(self.close.shape, dtype=np.bool_)
+        for symbol in account.not_shortable:
+            if symbol not in self.symbols:
+                raise ConfigError(
+                    f"account.not_shortable: {symbol} is no symbol of the universe.{nearest(symbol, self.symbols)}"
+                )
+            for start, end in account.spells(symbol):
+                within = (self.dates >= np.datetime64(start)) & (self.dates <= np.datetime64(end))
+                is_shortable[within, self.symbols.index(symbol)] = False
+        return self._market._replace(is_shortable=is_shortable)
 
     @cached_property
     def has_action(self) -> NDArray[np.bool_]:
@@ -161,36 +241,60 @@ def load_panel(warehouse: Warehouse, *, end: date | None = None) -> Panel:
         raise QuantmillError(
             f"marts.bars holds several timeframes ({names}); build the marts for one of them"
         )
-    bars = warehouse.read(
-        "select symbol, bar_at, session_date, open, close, volume, split_ratio, dividend from marts.bars "
-        "where session_date <= ? and symbol in (select symbol from marts.bars where is_member)",
-        [until],
-    )
+    bars = warehouse.read(_placed("session_date, open, high, low, close, volume"), [until])
     if bars.is_empty():
         raise QuantmillError(
             f"marts.bars has no bar of a member of the universe up to {end or 'now'}; "
             "check universe.symbols and the dates, or ingest more"
         )
     grid = bars.select("bar_at", "session_date").unique("bar_at").sort("bar_at")
-    symbols = sorted(bars["symbol"].unique().to_list())
-    rows, columns = _places(bars, grid["bar_at"], symbols)
-    shape = (len(grid), len(symbols))
+    members = warehouse.read("select distinct symbol from marts.bars where is_member order by symbol")[
+        "symbol"
+    ]
+    present = np.unique(bars["place"].to_numpy())
+    symbols = members.gather(present).to_list()
+    actions = warehouse.read(
+        f"{_placed('split_ratio, dividend')} and (split_ratio != 1 or dividend != 0)", [until]
+    )
 
-    def matrix(column: str, default: float) -> Floats:
-        values = np.full(shape, default)
-        values[rows, columns] = bars[column].cast(pl.Float64).fill_null(default).to_numpy()
-        return values
+    def matrices(frame: pl.DataFrame, **columns: float) -> list[Floats]:
+        """Scatter columns of the frame over bars and symbols, each with its value where there is no row."""
+        row = np.searchsorted(
+            grid["bar_at"].to_physical().to_numpy(), frame["bar_at"].to_physical().to_numpy()
+        )
+        flat = row * len(symbols) + np.searchsorted(present, frame["place"].to_numpy())
+        found = []
+        for column, default in columns.items():
+            values = np.full((len(grid), len(symbols)), default)
+            values.reshape(-1)[flat] = frame[column].cast(pl.Float64).fill_null(default).to_numpy()
+            found.append(values)
+        return found
 
+    open_, high, low, close, volume = matrices(
+        bars, open=np.nan, high=np.nan, low=np.nan, close=np.nan, volume=np.nan
+    )
+    split_ratio, dividend = matrices(actions, split_ratio=1.0, dividend=0.0)
     return Panel(
         symbols=tuple(symbols),
         bar_at=tuple(grid["bar_at"].to_list()),
         session_date=tuple(grid["session_date"].to_list()),
-        open=matrix("open", np.nan),
-        close=matrix("close", np.nan),
-        volume=matrix("volume", np.nan),
-        split_ratio=matrix("split_ratio", 1.0),
-        dividend=matrix("dividend", 0.0),
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
+        volume=volume,
+        split_ratio=split_ratio,
+        dividend=dividend,
         benchmark=_benchmark(warehouse, grid),
+    )
+
+
+def _placed(columns: str) -> str:
+    """Return the query of members' bars until a session, each with its symbol's place among the members."""
+    return (
+        f"select place, bar_at, {columns} from marts.bars inner join (select symbol, row_number() over (order by "
+        "symbol) - 1 as place from (select distinct symbol from marts.bars where is_member)) using (symbol) "
+        "where session_date <= ?"
     )
 
 

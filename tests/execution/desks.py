@@ -42,6 +42,8 @@ def until(market: tuple[Panel, ScorePanel], t: int) -> tuple[Panel, ScorePanel]:
             bar_at=bars.bar_at[rows],
             session_date=bars.session_date[rows],
             open=bars.open[rows],
+            high=bars.high[rows],
+            low=bars.low[rows],
             close=bars.close[rows],
             volume=bars.volume[rows],
             split_ratio=bars.split_ratio[rows],

@@ -32,17 +32,27 @@ def midnight(day: date) -> datetime:
 
 
 def panel(
-    close: Any, *, open_: Any = None, split: Any = None, dividend: Any = None, benchmark: Any = None
+    close: Any,
+    *,
+    open_: Any = None,
+    high: Any = None,
+    low: Any = None,
+    split: Any = None,
+    dividend: Any = None,
+    benchmark: Any = None,
 ) -> Panel:
-    """A panel of symbols A, B, C, … from (T, N) lists; opens equal closes unless given."""
+    """A panel of symbols A, B, C, … from (T, N) lists; opens equal closes and bars have no wicks unless given."""
     closes = np.array(close, dtype=float)
+    opens = closes.copy() if open_ is None else np.array(open_, dtype=float)
     count, names = closes.shape
     days = weekdays(count)
     return Panel(
         symbols=tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:names]),
         bar_at=tuple(midnight(day) for day in days),
         session_date=days,
-        open=closes.copy() if open_ is None else np.array(open_, dtype=float),
+        open=opens,
+        high=np.maximum(opens, closes) if high is None else np.array(high, dtype=float),
+        low=np.minimum(opens, closes) if low is None else np.array(low, dtype=float),
         close=closes,
         volume=np.where(np.isfinite(closes), 1000.0, NAN),
         split_ratio=np.ones_like(closes) if split is None else np.array(split, dtype=float),
