@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from execution.costs_config import CostsConfig
+from execution.portfolio_config import PortfolioConfig
 from execution.simulation_config import AccountConfig, ExitsConfig, OrdersConfig
 from transforms.config import BAR_MINUTES, require, require_choice
 
@@ -71,44 +72,6 @@ class StrategyConfig:
             f"one of {', '.join(BAR_MINUTES)}",
             timeframe,
         )
-
-
-@dataclass
-class PortfolioConfig:
-    """How scores become target weights.
-
-    Attributes:
-        name: The construction's name.
-        side: ``long`` (scores above 0) or ``long_short`` (those below 0 as well).
-        k: Names held on each side, best first; 0 for all, each with a place of its own whether held or not.
-        weighting: ``equal``, ``inverse_volatility`` on ``volatility_20``, or ``score`` (in proportion to it).
-        gross: Sum of absolute target weights when fully invested (fraction of equity).
-        rebalance: ``bar`` (at every bar), ``daily``, or the first session of each ``weekly`` or ``monthly`` period.
-        min_trade_weight: Changes smaller than this fraction of equity are not traded.
-        whole_shares: Whether quantities are rounded towards zero to whole shares.
-        initial_cash: Cash at the start of a backtest or a simulated account (USD).
-    """
-
-    name: str = "???"
-    side: str = "long"
-    k: int = 2
-    weighting: str = "equal"
-    gross: float = 0.95
-    rebalance: str = "weekly"
-    min_trade_weight: float = 0.01
-    whole_shares: bool = True
-    initial_cash: float = 100_000.0
-
-    def __post_init__(self) -> None:
-        require_choice(self.side, ("long", "long_short"), "portfolio.side")
-        require(self.k >= 0, "portfolio.k", "at least 0", self.k)
-        require_choice(self.weighting, ("equal", "inverse_volatility", "score"), "portfolio.weighting")
-        require(0 < self.gross <= 4, "portfolio.gross", "in (0, 4]", self.gross)
-        require_choice(self.rebalance, ("bar", "daily", "weekly", "monthly"), "portfolio.rebalance")
-        require(
-            0 <= self.min_trade_weight < 1, "portfolio.min_trade_weight", "in [0, 1)", self.min_trade_weight
-        )
-        require(self.initial_cash > 0, "portfolio.initial_cash", "above 0", self.initial_cash)
 
 
 @dataclass

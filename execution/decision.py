@@ -8,8 +8,8 @@ import numpy as np
 
 from execution import risk as risk_gate
 from execution.config import PortfolioConfig, RiskConfig
+from execution.construction import ConstructionInputs, construct, ranking
 from execution.orders import orders_for
-from execution.portfolio import ranking, target_weights
 from execution.types import Account, Decision, Floats, RiskDecision, Scores, Snapshot
 from transforms.errors import QuantmillError
 
@@ -47,7 +47,7 @@ def decide(
             f"{snapshot.session_date}: the account holds a symbol that never had a price; close it by hand"
         )
     if equity > 0:
-        target = target_weights(snapshot.symbols, scores, portfolio)
+        target = construct(ConstructionInputs(snapshot.symbols, scores), portfolio).weights
         held = _weights_held(account, snapshot, equity)
     else:
         target = np.zeros(len(snapshot.symbols))
