@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from reports import plots, queries, rendering, sections
+from reports import model_plots, performance_plots, plots, queries, rendering, sections
 from reports.formats import count, moment
 from transforms.errors import QuantmillError
 from transforms.paths import Home
@@ -158,14 +158,14 @@ def _figures(data: queries.ReportData, benchmark: str | None, title: str) -> dic
     """Return element id → bokeh model for every plot that has something to show."""
     figures: dict[str, Any] = {}
     if not data.equity.is_empty():
-        figures["plot-performance"] = plots.performance_figure(
+        figures["plot-performance"] = performance_plots.performance_figure(
             sections.curves(data.equity), book_label=title, benchmark_label=benchmark
         )
     folds = sections.plotted_folds(data.folds, data.model_metrics)
     if folds["auc"].is_not_null().any() or folds["information_coefficient"].is_not_null().any():
-        figures["plot-folds"] = plots.folds_figure(folds)
+        figures["plot-folds"] = model_plots.folds_figure(folds)
     if not data.importance.is_empty():
-        figures["plot-importance"] = plots.importance_figure(data.importance)
+        figures["plot-importance"] = model_plots.importance_figure(data.importance)
     return figures
 
 
