@@ -48,7 +48,11 @@ class Tape:
         self.symbols = range(market.open.shape[1])
 
     def has_bar(self, t: int, i: int) -> bool:
-        return math.isfinite(self.open[t][i])
+        """Whether it can be traded; an open of 0 is a bar that nobody could trade on."""
+        return bool(self.open[t][i] > 0)
+
+    def has_close(self, t: int, i: int) -> bool:
+        return math.isfinite(self.close[t][i])
 
     def begins_session(self, t: int) -> bool:
         return t == 0 or self.session[t] != self.session[t - 1]
@@ -66,6 +70,7 @@ class Position:
     opened: int  # bar
     reference: float  # price before costs of the fill that opened it
     volatility: float  # daily, known when it was opened
+    is_from_close: bool  # opened at the close of its bar
     bars: int = 0
     is_due: bool = False
 
@@ -86,8 +91,9 @@ class Order:
     trail: float
     time_in_force: int
     reason: int
+    goal: float  # position it leads to and never carries beyond, NaN if none
     best: float = math.nan
-    is_triggered: bool = False
+    is_triggered: bool = False  # its stop was reached
     tried: int = -2  # last bar on which it was tried
     status: int = OPEN
     filled: float = 0.0
@@ -134,7 +140,9 @@ class Book:
     last_session: list[int | None]  # session of the last bar
     orders: list[Order] = field(default_factory=list)
     open_orders: list[Order] = field(default_factory=list)
+    stand_in: dict[int, float] = field(default_factory=dict)  # first fill of what never had a close
     is_ruined: bool = False
+    is_closing: bool = False  # whether this is the close of the bar
     used: list[float] = field(default_factory=list)  # shares of this bar's volume that were traded
     flow: list[float] = field(default_factory=list)  # this bar's cash flows by kind
     traded: float = 0.0
@@ -154,6 +162,7 @@ class Book:
         return cls(cash, [None] * count, [math.nan] * count, [math.nan] * count, [None] * count)
 
     def begin_bar(self) -> None:
+        self.is_closing = False
         self.used = [0.0] * len(self.positions)
         self.flow = [0.0] * 7
         self.traded = 0.0
@@ -166,9 +175,13 @@ class Book:
         self.cash += amount
         self.flow[kind] += amount
 
+    def price(self, i: int) -> float:
+        """What a share counts for: the last price, the first fill before there is one."""
+        return self.stand_in.get(i, math.nan) if math.isnan(self.last[i]) else self.last[i]
+
     def value(self, i: int) -> float:
         position = self.positions[i]
-        return position.quantity * self.last[i] if position else 0.0
+        return position.quantity * self.price(i) if position else 0.0
 
     def equity(self) -> float:
         return self.cash + math.fsum(self.value(i) for i in range(len(self.positions)))
@@ -177,7 +190,7 @@ class Book:
         return math.fsum(abs(self.value(i)) for i in range(len(self.positions)))
 
     def add_order(self, t: int, i: int, quantity: float, kind: int, **details: Any) -> Order:
-        given = {"limit": math.nan, "stop": math.nan, "trail": math.nan, **details}
+        given = dict.fromkeys(("limit", "stop", "trail", "goal"), math.nan) | details
         order = Order(len(self.orders), t, i, quantity, kind, **given)
         self.orders.append(order)
         self.open_orders.append(order)
@@ -189,7 +202,7 @@ class Book:
 
 def to_lots(quantity: float, lot: float) -> float:
     """Round towards zero to lots; a lot of 0 allows any fraction."""
-    if lot == 0:
+    if lot == 0 or math.isnan(quantity):
         return quantity
     return math.copysign(math.floor(abs(quantity) / lot + LOT_TOLERANCE) * lot, quantity)
 

@@ -131,10 +131,10 @@ def order_towards(book: Book, tape: Tape, t: int, i: int, weight: float, equity:
         order.rest for order in book.open_orders if order.symbol == i and order.reason == MARGIN_CALL
     )
     held = book.held(i) + leaving
-    force = {"time_in_force": rules.time_in_force, "reason": TARGET}
+    common = {"time_in_force": rules.time_in_force, "reason": TARGET}
     if weight == 0:
         if held != 0:
-            book.add_order(t, i, -held, MARKET, **force)
+            book.add_order(t, i, -held, MARKET, goal=0.0, **common)
         return
     if not price > 0:
         return
@@ -151,4 +151,4 @@ def order_towards(book: Book, tape: Tape, t: int, i: int, weight: float, equity:
         levels["stop"] = price * (1 + side * rules.stop_distance)
     if kind == TRAILING_STOP:
         levels |= {"trail": rules.trail, "best": price}
-    book.add_order(t, i, change, kind, **levels, **force)
+    book.add_order(t, i, change, kind, goal=held + change, **levels, **common)

@@ -100,6 +100,7 @@ def fill(
     if not is_exempt:
         book.used[i] += abs(quantity)
     charge(book, tape, t, i, quantity, price, reference, reason, order)
+    book.stand_in.setdefault(i, price)
     change_position(book, tape, t, i, quantity, price, reference)
     return quantity, obstacle
 
@@ -173,7 +174,8 @@ def change_position(
     if abs(after) < DUST:
         book.positions[i] = None
     elif position is None or before * after < 0:
-        book.positions[i] = Position(after, price, price, price, t, reference, tape.volatility[t][i])
+        sigma = tape.volatility[t][i]
+        book.positions[i] = Position(after, price, price, price, t, reference, sigma, book.is_closing)
     else:
         if abs(after) > abs(before):
             position.entry = (before * position.entry + quantity * price) / after

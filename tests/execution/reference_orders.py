@@ -13,6 +13,7 @@ from tests.execution.reference_book import (
     MARGIN_CALL,
     MARKET,
     NO_ORDER,
+    NOTHING,
     OPEN,
     STOP_LOSS,
     TRAILING_EXIT,
@@ -40,20 +41,19 @@ def try_order(
     limit: float | None = None,
     is_limit: bool = False,
 ) -> None:
-    i, wanted, held = order.symbol, order.rest, book.held(order.symbol)
-    order.tried = t
-    if order.is_forced:
-        reducible = abs(held) if held * wanted < 0 else 0.0
-        wanted = math.copysign(min(abs(wanted), reducible), wanted)
-        if wanted == 0:
-            order.end(t, CANCELLED)
+    i = order.symbol
+    order.tried, order.is_triggered = t, True
+    if not math.isnan(order.goal):
+        order.rest = order.side * min(abs(order.rest), (order.goal - book.held(i)) * order.side)
+        if order.rest * order.side < DUST:
+            order.end(t, CANCELLED, NOTHING)
             return
     filled, order.obstacle = fill(
         book,
         tape,
         t,
         i,
-        wanted,
+        order.rest,
         reference,
         reason=order.reason,
         order=order.number,
@@ -65,8 +65,6 @@ def try_order(
     order.filled += filled
     if abs(order.rest) < DUST:
         order.end(t, FILLED)
-    elif order.is_forced and book.held(i) * held <= 0:
-        order.end(t, CANCELLED)
 
 
 def leave(book: Book, tape: Tape, t: int, i: int, reference: float, reason: int) -> None:
@@ -74,7 +72,7 @@ def leave(book: Book, tape: Tape, t: int, i: int, reference: float, reason: int)
     wanted = -book.held(i)
     filled, _ = fill(book, tape, t, i, wanted, reference, reason=reason, order=NO_ORDER)
     if abs(wanted - filled) >= DUST:
-        book.add_order(t, i, wanted - filled, MARKET, time_in_force=GTC, reason=reason)
+        book.add_order(t, i, wanted - filled, MARKET, time_in_force=GTC, reason=reason, goal=0.0)
 
 
 def rests_of_exit(book: Book, i: int) -> bool:

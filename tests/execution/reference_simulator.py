@@ -68,8 +68,8 @@ def simulate(
     tape = Tape(market, costs, rules)
     book = Book.empty(len(tape.symbols), cash)
     decisions = {int(bar): row for row, bar in enumerate(targets.bar)} if targets is not None else {}
-    take_orders(book, orders, -1)
     for t in range(tape.bars):
+        take_orders(book, orders, t - 1)
         book.begin_bar()
         corporate_actions(book, tape, t)
         carrying_costs(book, tape, t)
@@ -81,7 +81,6 @@ def simulate(
         mark(book, tape, t)
         expire(book, tape, t)
         solvency(book, tape, t)
-        take_orders(book, orders, t)
         if t in decisions and not book.is_ruined:
             row = decisions[t]
             decide(book, tape, t, targets.weight[row].tolist(), targets.confidence[row].tolist())
@@ -125,10 +124,11 @@ def split(book: Book, tape: Tape, t: int, i: int, ratio: float) -> None:
         if order.symbol == i:
             order.rest *= ratio
             order.filled *= ratio
+            order.goal *= ratio
             for level in ("limit", "stop", "best"):
                 setattr(order, level, getattr(order, level) / ratio)
             if tape.rules.whole_shares:
-                order.rest = to_lots(order.rest, 1.0)
+                order.rest, order.goal = to_lots(order.rest, 1.0), to_lots(order.goal, 1.0)
             if abs(order.rest) < DUST:
                 order.end(t, CANCELLED, SPLIT_AWAY)
 
@@ -219,7 +219,7 @@ def order_at_the_open(book: Book, tape: Tape, t: int, order: Order) -> None:
         order.is_triggered = order.is_triggered or (price - order.stop) * side >= 0
         if order.is_triggered and (order.limit - price) * side >= 0:
             try_order(book, tape, t, order, price, limit=order.limit)
-    elif has_level(order) and (price - order.level) * side >= 0:
+    elif has_level(order) and (order.is_triggered or (price - order.level) * side >= 0):
         try_order(book, tape, t, order, price)
 
 
@@ -284,6 +284,7 @@ def exit_of_new(book: Book, tape: Tape, t: int, i: int, position: Position) -> N
 
 
 def at_the_close(book: Book, tape: Tape, t: int) -> None:
+    book.is_closing = True
     for order in in_turn(book, tape, t):
         price = tape.close[t][order.symbol]
         if order.type == MARKET:
@@ -303,10 +304,10 @@ def at_the_close(book: Book, tape: Tape, t: int) -> None:
 def mark(book: Book, tape: Tape, t: int) -> None:
     for i in tape.symbols:
         position = book.positions[i]
-        if tape.has_bar(t, i):
+        if tape.has_close(t, i):
             book.previous[i], book.last[i] = book.last[i], tape.close[t][i]
             book.last_session[i] = tape.session[t]
-            if position:
+            if position and not (position.is_from_close and position.opened == t):
                 position.peak = max(position.peak, tape.high[t][i])
                 position.trough = min(position.trough, tape.low[t][i])
         if position:
@@ -372,10 +373,10 @@ def margin_call(book: Book, tape: Tape, t: int, fraction: float) -> None:
         cut = min(cut, abs(book.held(i)))
         if cut >= DUST:
             quantity = -math.copysign(cut, book.held(i))
-            book.add_order(t, i, quantity, MARKET, time_in_force=DAY, reason=MARGIN_CALL)
+            book.add_order(t, i, quantity, MARKET, time_in_force=DAY, reason=MARGIN_CALL, goal=0.0)
 
 
-# 10. Orders from outside; the decision itself is in reference_decision
+# 10. The decision itself is in reference_decision; orders from outside follow it
 
 
 def take_orders(book: Book, orders: Any, t: int) -> None:
@@ -392,6 +393,7 @@ def take_orders(book: Book, orders: Any, t: int) -> None:
             trail=float(orders.trail[n]),
             time_in_force=int(orders.time_in_force[n]),
             reason=int(orders.reason[n]),
+            goal=float(orders.goal[n]),
             best=book.last[i],
         )
         if book.is_ruined:

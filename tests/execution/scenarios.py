@@ -40,8 +40,23 @@ def scenario(seed: int) -> Scenario:
     """Return the scenario of a seed: 1 to 4 symbols over 5 to 30 bars."""
     random = np.random.default_rng(seed)
     count, names = int(random.integers(5, 31)), int(random.integers(1, 5))
-    market = _market(random, count, names)
+    is_leveraged = random.random() < 0.2
+    market = _market(random, count, names, is_wild=is_leveraged)
     rules = _rules(random)
+    if is_leveraged:
+        rules = rules._replace(
+            is_margin=True,
+            initial_margin=_one(random, 0.25, 0.25, 0.5),
+            maintenance_margin=0.1875,
+            max_position_weight=4.0,
+            max_gross=4.0,
+            max_stale_sessions=100,
+            max_price_move=1e9,
+            min_confidence=0.0,
+            order_type=0,
+        )
+        if random.random() < 0.7:
+            rules = rules._replace(stop_loss=0.0, take_profit=0.0, trailing_stop=0.0, max_bars=0)
     has_targets = random.random() < 0.8
     has_orders = not has_targets or random.random() < 0.5
     return Scenario(
@@ -71,10 +86,10 @@ def _sessions(random: Random, count: int) -> tuple[Any, Floats]:
     return session.astype(np.int64), days
 
 
-def _market(random: Random, count: int, names: int) -> Market:
+def _market(random: Random, count: int, names: int, *, is_wild: bool) -> Market:
     shape = (count, names)
     session, days = _sessions(random, count)
-    step = _one(random, 0.01, 0.03, 0.1, 0.3)
+    step = _one(random, 0.1, 0.3) if is_wild else _one(random, 0.01, 0.03, 0.1)
     gap = _one(random, 0.0, 0.02, 0.1)
     split_chance, dividend_chance = _one(random, 0.0, 0.0, 0.05), _one(random, 0.0, 0.1)
     ratio = np.where(
@@ -207,6 +222,8 @@ def _targets(random: Random, rules: Rules, count: int, names: int) -> Targets:
     weight = random.choice([0.0, 0.125, 0.25, 0.5, 1.0, 2.0], shape, p=[0.15, 0.2, 0.2, 0.25, 0.15, 0.05])
     if rules.is_margin:
         weight = weight * random.choice([-1.0, 1.0], shape, p=[0.4, 0.6])
+    if rules.max_gross == 4.0:
+        weight *= 2
     weight[random.random(shape) < 0.1] = np.nan
     return Targets(bars, weight, random.choice([0.25, 0.5, 1.0], shape))
 
@@ -235,5 +252,5 @@ def _orders(random: Random, market: Market) -> Orders:
         trail=np.where(kind == TRAILING_STOP, 1 / 32, np.nan),
         time_in_force=np.where(random.random(size) < 0.6, GTC, 0).astype(np.int64),
         reason=np.full(size, EXPLICIT, dtype=np.int64),
-        goal=np.full(size, np.nan),
+        goal=random.choice([np.nan, 0.0, 50.0], size, p=[0.8, 0.15, 0.05]),
     )
