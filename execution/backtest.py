@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,9 +12,12 @@ import numpy as np
 from execution import tables
 from execution.config import CostsConfig, PortfolioConfig, RiskConfig, StrategyConfig
 from execution.panel import load_panel, load_scores
-from execution.performance import SESSIONS_PER_YEAR, measure
-from execution.simulator import SimulationResult, simulate
-from execution.trades import RoundTrip, round_trips
+from execution.performance import SESSIONS_PER_YEAR
+from execution.simulator import simulate
+from execution.statistics import measure_book
+from execution.statistics_config import StatisticsConfig
+from execution.trades import round_trips
+from execution.trials import Trial, TrialResult, enter
 from transforms import schemas
 from transforms.errors import QuantmillError
 from transforms.warehouse import Warehouse
@@ -51,6 +55,8 @@ def run_backtest(
     start: date | None = None,
     end: date | None = None,
     periods: int = SESSIONS_PER_YEAR,
+    statistics: StatisticsConfig | None = None,
+    trial: Trial | None = None,
 ) -> BacktestResult:
     """Simulate a strategy and replace the book's rows of ``execution.*``, all of them in one transaction.
 
@@ -60,6 +66,9 @@ def run_backtest(
         start: Earliest session to decide on; the backtest begins with the first scores from there on.
         end: Last session, None for the newest.
         periods: Sessions per year, for annualised metrics.
+        statistics: How it is measured; None for the defaults.
+        trial: The config that is tried, for the ledger; None for a backtest that nobody could choose, such as one
+            under stress.
 
     Raises:
         QuantmillError: If there are no bars or no scores in that range, or a decision fails.
@@ -79,8 +88,9 @@ def run_backtest(
     sessions = sorted(set(panel.session_date[result.rows]))
     marks = dict(zip(panel.symbols, panel.last_close[-1].tolist(), strict=True))
     trips = round_trips(result.fills, result.actions, marks=marks, sessions=sessions)
-    metrics = _metrics(result, trips, periods)
+    measured = measure_book(result, config=statistics or StatisticsConfig(), groups=portfolio.limits.groups, periods=periods)
     with warehouse.transaction():
+        metrics = measured.metrics | _deflated(warehouse, book, trial, measured.metrics, periods)
         for table, frame in (
             (schemas.TARGETS, tables.targets(result)),
             (schemas.RISK_DECISIONS, tables.risk_decisions(result)),
@@ -90,6 +100,9 @@ def run_backtest(
             (schemas.POSITIONS, tables.positions(result)),
             (schemas.EQUITY, tables.equity(result)),
             (schemas.PERFORMANCE, tables.metrics(book, metrics)),
+            (schemas.PERIODS, tables.periods(book, measured.periods)),
+            (schemas.ATTRIBUTION, tables.attribution(book, measured.attribution)),
+            (schemas.INTERVALS, tables.intervals(book, measured.intervals)),
         ):
             warehouse.replace_where(table, {"book": book}, frame)
     return BacktestResult(
@@ -105,18 +118,23 @@ def run_backtest(
     )
 
 
-def _metrics(result: SimulationResult, trips: list[RoundTrip], periods: int) -> dict[str, float | None]:
-    """Measure the book on the last bar of each session; turnover is a session's sum."""
-    dates = np.array(result.panel.session_date[result.rows], dtype="datetime64[D]")
-    starts = np.flatnonzero(np.concatenate([[True], dates[1:] != dates[:-1]]))
-    last = np.append(starts[1:], len(dates)) - 1
-    return measure(
-        equity=result.equity[last],
-        benchmark=result.benchmark[last],
-        turnover=np.add.reduceat(result.turnover, starts),
-        gross_exposure=result.gross_exposure[last],
-        trades=trips,
-        commission=math.fsum(fill.commission for fill in result.fills),
-        slippage=math.fsum(fill.slippage for fill in result.fills),
+def _deflated(
+    warehouse: Warehouse,
+    book: str,
+    trial: Trial | None,
+    metrics: Mapping[str, float | None],
+    periods: int,
+) -> dict[str, float | None]:
+    """Enter the trial and return what it makes of the book's Sharpe ratio; undefined without one."""
+    if trial is None:
+        return dict.fromkeys(("deflated_sharpe", "expected_max_sharpe", "trials"))
+    sharpe = metrics["sharpe"]
+    came_to = TrialResult(
+        book=book,
+        sharpe=None if sharpe is None else sharpe / math.sqrt(periods),
+        skew=metrics["skew"],
+        kurtosis=metrics["kurtosis"],
+        sessions=int(metrics["sessions"] or 0),
         periods=periods,
     )
+    return enter(warehouse, [(trial, came_to)])[book]

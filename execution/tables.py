@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from execution.performance import Attribution, Interval, Period
 from execution.simulator import SimulationResult
 from execution.trades import RoundTrip
 from transforms import schemas
@@ -135,6 +136,31 @@ def metrics(book: str, values: Mapping[str, float | None]) -> pl.DataFrame:
     """Return ``execution.metrics``, by name."""
     names = sorted(values)
     return _frame(schemas.PERFORMANCE, book, {"metric": names, "value": [values[name] for name in names]})
+
+
+def periods(book: str, rows: Sequence[Period]) -> pl.DataFrame:
+    """Return ``execution.periods``."""
+    return _records(schemas.PERIODS, book, rows, {"return": "total_return"})
+
+
+def attribution(book: str, rows: Sequence[Attribution]) -> pl.DataFrame:
+    """Return ``execution.attribution``."""
+    return _records(schemas.ATTRIBUTION, book, rows, {})
+
+
+def intervals(book: str, rows: Sequence[Interval]) -> pl.DataFrame:
+    """Return ``execution.intervals``."""
+    return _records(schemas.INTERVALS, book, rows, {})
+
+
+def _records(
+    table: schemas.Table, book: str, rows: Sequence[Any], attributes: Mapping[str, str]
+) -> pl.DataFrame:
+    """Return a frame of dataclasses; columns are named as their attributes unless ``attributes`` says otherwise."""
+    columns = [name for name in table.columns if name != "book"]
+    return _frame(
+        table, book, {name: [getattr(row, attributes.get(name, name)) for row in rows] for name in columns}
+    )
 
 
 def _bars(result: SimulationResult, rows: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from transforms.schemas_ops import (
     LANDED_PAGES,
     RUNS,
     STAGES,
+    TRIALS,
 )
 from transforms.tables import Table as Table  # noqa: PLC0414 - read through this module
 
@@ -287,6 +288,55 @@ PERFORMANCE = Table(
     {"book": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE"},
 )
 
+PERIODS = Table(
+    "execution.periods",
+    "One row per book, year and month; month 0 is the whole year.",
+    ("book", "year", "month"),
+    {
+        "book": "VARCHAR",
+        "year": "INTEGER",
+        "month": "INTEGER",
+        "first_session": "DATE",
+        "last_session": "DATE",
+        "sessions": "INTEGER",
+        "return": "DOUBLE",  # from the last close before the period (the first of all: its first) to its last
+        "benchmark_return": "DOUBLE",
+        "volatility": "DOUBLE",  # annualised
+        "max_drawdown": "DOUBLE",  # within the period
+        "turnover": "DOUBLE",  # traded value over equity, summed
+    },
+)
+
+ATTRIBUTION = Table(
+    "execution.attribution",
+    "One row per book, breakdown and part (name); the parts of a breakdown sum to the book's total.",
+    ("book", "breakdown", "name"),
+    {
+        "book": "VARCHAR",
+        "breakdown": "VARCHAR",  # symbol | group | side | strategy | cost
+        "name": "VARCHAR",
+        "pnl": "DOUBLE",  # USD after costs, from the first close on
+        "costs": "DOUBLE",  # commission, fees, slippage and borrow paid, USD
+        "contribution_return": "DOUBLE",  # of total_return
+        "contribution_risk": "DOUBLE",  # of volatility
+    },
+)
+
+INTERVALS = Table(
+    "execution.intervals",
+    "One row per book and metric: its confidence interval by the stationary bootstrap.",
+    ("book", "metric"),
+    {
+        "book": "VARCHAR",
+        "metric": "VARCHAR",  # sharpe | cagr | max_drawdown
+        "low": "DOUBLE",
+        "high": "DOUBLE",
+        "level": "DOUBLE",  # probability between low and high
+        "samples": "INTEGER",
+        "block": "DOUBLE",  # mean length of the blocks drawn, sessions
+    },
+)
+
 CONTRACTS: tuple[Table, ...] = (
     BARS,
     CORPORATE_ACTIONS,
@@ -306,6 +356,9 @@ CONTRACTS: tuple[Table, ...] = (
     POSITIONS,
     EQUITY,
     PERFORMANCE,
+    PERIODS,
+    ATTRIBUTION,
+    INTERVALS,
     RUNS,
     STAGES,
     CHECKPOINTS,
@@ -315,6 +368,7 @@ CONTRACTS: tuple[Table, ...] = (
     BUILT_QUARANTINE,
     GATE_RESULTS,
     ALERTS,
+    TRIALS,
 )
 
 SCHEMAS = ("raw", "quarantine", "staging", "intermediate", "marts", "ml", "execution", "ops")

@@ -145,3 +145,27 @@ ALERTS = Table(
         "message": "VARCHAR",
     },
 )
+
+TRIALS = Table(
+    "ops.trials",
+    "One row per strategy, data and config that was ever backtested: what a Sharpe ratio is deflated by.",
+    ("strategy", "data", "trial"),
+    {
+        "strategy": "VARCHAR",
+        "data": "VARCHAR",  # digest of source, dataset, timeframe and universe, whatever their dates
+        "trial": "VARCHAR",  # digest of config
+        "source": "VARCHAR",
+        "dataset": "VARCHAR",
+        "timeframe": "VARCHAR",
+        "config": "VARCHAR",  # JSON: what of the config shapes the strategy
+        "book": "VARCHAR",  # of the newest backtest with it, as are the figures
+        "run_id": "VARCHAR",
+        "sharpe": "DOUBLE",  # per session; NULL where the book never varied
+        "skew": "DOUBLE",
+        "kurtosis": "DOUBLE",  # in excess of the normal's 3
+        "sessions": "INTEGER",
+        "periods": "INTEGER",  # sessions per year
+        "created_at": "TIMESTAMP",  # when the config was first tried
+        "updated_at": "TIMESTAMP",
+    },
+)

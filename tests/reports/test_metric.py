@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from execution.performance import measure
+from execution.performance import Costs, measure
 from reports.formats import METRIC_NAMES, metric
+from tests.execution.performance.books import no_trips
 
 
 @pytest.mark.parametrize(
@@ -38,9 +39,9 @@ def test_every_metric_that_execution_measures_has_a_label_and_a_place() -> None:
         benchmark=ones,
         turnover=ones,
         gross_exposure=ones,
-        trades=[],
-        commission=0.0,
-        slippage=0.0,
+        net_exposure=ones,
+        trips=no_trips(),
+        costs=Costs(),
     )
 
     assert {name.removeprefix("benchmark_") for name in made} <= set(METRIC_NAMES)

@@ -1,7 +1,6 @@
 import math
 import warnings
 from collections.abc import Callable
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -10,9 +9,8 @@ import statsmodels.api as sm
 from scipy import stats
 
 from execution import performance as perf
-from execution.trades import RoundTrip
 from execution.types import Floats
-from tests.execution.markets import midnight
+from tests.execution.performance.books import no_trips
 
 RANDOM = np.random.default_rng(11)
 MARKET = RANDOM.normal(0.0004, 0.01, 500)
@@ -20,11 +18,6 @@ EQUITY: Floats = 1e5 * np.cumprod(np.concatenate([[1], 1 + 0.7 * MARKET + RANDOM
 BENCHMARK: Floats = 40 * np.cumprod(np.concatenate([[1], 1 + MARKET]))
 OURS, THEIRS = pd.Series(EQUITY).pct_change().dropna(), pd.Series(BENCHMARK).pct_change().dropna()
 HAND: Floats = np.array([100.0, 110.0, 99.0, 108.9, 130.68])  # +10 %, -10 %, +10 %, +20 %
-
-
-def trip(pnl: float, *, is_open: bool = False) -> RoundTrip:
-    closed = None if is_open else midnight(date(2024, 1, 5))
-    return RoundTrip("A", "long", midnight(date(2024, 1, 2)), closed, 1, 1, 1, pnl, pnl, 3)
 
 
 def test_figures_of_five_sessions_by_hand() -> None:
@@ -74,22 +67,6 @@ def test_book_that_is_its_benchmark_has_beta_one_and_nothing_else() -> None:
     assert perf.information_ratio(BENCHMARK, BENCHMARK) is None
 
 
-def test_trades_that_are_open_or_flat_count_as_neither_won_nor_lost() -> None:
-    done = [trip(30), trip(10), trip(-20), trip(0), trip(1000, is_open=True)]
-    assert perf.hit_rate(done) == 0.5
-    assert perf.profit_factor(done) == 2.0
-
-
-@pytest.mark.parametrize("trades", [[], [trip(5, is_open=True)]])
-def test_no_closed_trade_has_no_hit_rate(trades: list[RoundTrip]) -> None:
-    assert perf.hit_rate(trades) is None
-    assert perf.profit_factor(trades) is None
-
-
-def test_profit_factor_without_a_loss_is_not_defined() -> None:
-    assert perf.profit_factor([trip(5)]) is None
-
-
 @pytest.mark.parametrize(
     ("equity", "cagr"),
     [
@@ -116,9 +93,9 @@ def test_degenerate_series_give_none_without_a_warning(
             benchmark=np.array(benchmark[:count]),
             turnover=np.full(count, np.nan),
             gross_exposure=np.full(count, np.nan),
-            trades=[],
-            commission=0.0,
-            slippage=0.0,
+            net_exposure=np.full(count, np.nan),
+            trips=no_trips(),
+            costs=perf.Costs(),
         )
     assert all(value is None or math.isfinite(value) for value in measured.values())
     assert measured["sharpe"] is measured["beta"] is measured["turnover"] is None
@@ -128,21 +105,3 @@ def test_degenerate_series_give_none_without_a_warning(
 @pytest.mark.parametrize("function", [perf.sharpe, perf.sortino, perf.volatility, perf.calmar])
 def test_steady_growth_has_no_risk_to_divide_by(function: Callable[[Floats], float | None]) -> None:
     assert function(100 * 1.001 ** np.arange(50)) is None
-
-
-def test_measure_annualises_turnover_and_sums_costs() -> None:
-    measured = perf.measure(
-        equity=HAND,
-        benchmark=HAND,
-        turnover=np.array([0, 0.5, 0, 0.5, 0.25]),
-        gross_exposure=np.array([0, 1, 1, 0.5, 0.5]),
-        trades=[trip(1)],
-        commission=3.0,
-        slippage=4.5,
-        periods=10,
-    )
-    assert measured["turnover"] == pytest.approx(2.5)
-    assert measured["exposure"] == pytest.approx(0.6)
-    assert (measured["commission"], measured["slippage"], measured["costs"]) == (3.0, 4.5, 7.5)
-    assert (measured["sessions"], measured["trades"], measured["final_equity"]) == (5, 1, 130.68)
-    assert measured["benchmark_cagr"] == measured["cagr"]
