@@ -59,5 +59,34 @@ def test_every_known_metric_can_be_written_and_says_what_it_is() -> None:
 
 
 def test_an_unknown_metric_is_written_as_a_plain_number_under_its_own_name() -> None:
-    unknown = formats.metric("tail_ratio")
-    assert (unknown.label, unknown.written(1.5)) == ("Tail ratio", "1.50")
+    unknown = formats.metric("made_up_ratio")
+    assert (unknown.label, unknown.written(1.5)) == ("Made up ratio", "1.50")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "base", "written"),
+    [
+        ("cagr", 0.12, 0.1, "+2.0 pp"),
+        ("max_drawdown", -0.3, -0.1, "−20.0 pp"),
+        ("var_95", -0.0211, -0.02, "−0.11 pp"),
+        ("sharpe", 0.5, 0.75, "−0.25"),
+        ("turnover", 12.0, 10.0, "+2.0×"),
+        ("trades", 90.0, 100.0, "−10"),
+        ("costs", 1500.0, 500.0, "+1,000.00"),
+        ("holding_sessions", 12.25, 10.0, "+2.2"),
+        ("auc", 0.51, 0.5, "+0.010"),
+        ("sharpe", 0.5, 0.5, "0.00"),
+        ("sharpe", None, 0.5, "–"),
+        ("profit_factor", math.inf, 1.0, "–"),
+    ],
+)
+def test_a_difference_is_written_in_the_metrics_unit(
+    name: str, value: float | None, base: float, written: str
+) -> None:
+    assert formats.metric(name).difference(value, base) == written
+
+
+def test_metrics_of_a_group_stand_together() -> None:
+    groups = [formats.metric(name).group for name in formats.METRIC_NAMES]
+    turns = [group for before, group in zip([None, *groups], groups, strict=False) if group != before]
+    assert len(turns) == len(set(turns))
