@@ -28,6 +28,7 @@ from execution.config import (
     SimulatedBrokerConfig,
     StrategyConfig,
 )
+from execution.statistics_config import StatisticsConfig
 from execution.strategies import STRATEGIES
 from expectations.config import GateConfig
 from ml.config import LogisticConfig, ModelConfig, SplitConfig, XgboostConfig
@@ -136,6 +137,7 @@ class RunConfig:
     account: AccountConfig = field(default_factory=AccountConfig)
     costs: CostsConfig = field(default_factory=CostsConfig)
     risk: RiskConfig = field(default_factory=RiskConfig)
+    statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
     broker: BrokerConfig = field(default_factory=BrokerConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
@@ -201,6 +203,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "account": {"account": AccountConfig},
     "costs": {"costs": CostsConfig},
     "risk": {"risk": RiskConfig},
+    "statistics": {"statistics": StatisticsConfig},
     "broker": {"simulated": SimulatedBrokerConfig},
     "alerts": {"alerts": AlertsConfig},
     "engine": {"engine": EngineConfig},

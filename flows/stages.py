@@ -268,6 +268,7 @@ def _backtest_inputs(run: Run) -> Any:
         "features": run.outputs["build"]["digests"]["features"],
         "decisions": _decision_config(run),
         "periods": run.config.features.periods_per_year,
+        "statistics": plain(run.config.statistics),
         "gate": plain(run.config.gate),
     }
 
@@ -275,6 +276,7 @@ def _backtest_inputs(run: Run) -> Any:
 def _backtest(run: Run, fingerprint: str) -> dict[str, Any]:
     from execution.backtest import run_backtest
     from expectations.gate import check_targets
+    from flows.trials import trial_of
 
     config = run.config
     result = run_backtest(
@@ -286,6 +288,8 @@ def _backtest(run: Run, fingerprint: str) -> dict[str, Any]:
         risk=config.risk,
         costs=config.costs,
         periods=config.features.periods_per_year,
+        statistics=config.statistics,
+        trial=trial_of(run),
     )
     check_targets(
         run.warehouse,

@@ -1,0 +1,38 @@
+"""What a backtest enters into the ledger of trials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.run import Run
+from transforms.versions import plain
+
+if TYPE_CHECKING:
+    from execution.trials import Trial
+
+
+def trial_of(run: Run) -> Trial:
+    """Return the run's config as a trial: what shapes its strategy, and on which data, whatever their dates.
+
+    What a SQL strategy does not look at (labels, split, model) makes no other trial of it.
+    """
+    from execution.trials import Trial
+
+    config = run.config
+    source = config.source
+    shaping = ["features"]
+    if config.strategy.scores == "predictions":
+        shaping += ["labels", "split", "model"]
+    return Trial(
+        strategy=config.strategy.name,
+        source=source.name,
+        dataset=source.dataset,
+        timeframe=source.timeframe,
+        universe={"source_symbols": sorted(source.symbols), **plain(config.universe)},
+        config={
+            **{name: plain(getattr(config, name)) for name in shaping},
+            "strategy": plain(config.strategy),
+            **plain(config.book),
+        },
+        run_id=run.run_id,
+    )
