@@ -1,7 +1,7 @@
 """Portfolio construction: scores, returns and holdings at a close → target weights; docs/portfolio.md."""
 
 from execution.construction.build import construct, weights_of_all
-from execution.construction.history import History
+from execution.construction.history import History, inputs_at
 from execution.construction.inputs import (
     Construction,
     ConstructionInputs,
@@ -16,6 +16,7 @@ __all__ = [
     "ConstructionInputs",
     "History",
     "construct",
+    "inputs_at",
     "is_by_scores_alone",
     "needs_account",
     "needs_history",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from execution.config import PortfolioConfig
+from execution.construction.inputs import ConstructionInputs, needs_history
 from execution.panel import Panel
-from execution.types import Floats
+from execution.types import Floats, Scores
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,39 @@ class History:
             return np.full(self.wealth.shape[1], np.nan)
         mean: Floats = self.value[rows].mean(axis=0)
         return mean
+
+
+def inputs_at(
+    history: History | None,
+    t: int,
+    symbols: tuple[str, ...],
+    scores: Scores,
+    config: PortfolioConfig,
+    *,
+    held: Floats | None = None,
+    costs: Floats | None = None,
+    equity: float = 0.0,
+    peak: float = 0.0,
+) -> ConstructionInputs:
+    """Return what a construction looks at when deciding at the close of bar ``t``.
+
+    Args:
+        history: The panel's; may be None unless ``needs_history``.
+        held: Present weights, signed fraction of equity, (N,); it and what follows unless ``needs_account`` may be left
+            out.
+        costs: Cost of a trade as a fraction of its value, (N,).
+        equity: USD at this close.
+        peak: Highest equity so far, USD.
+    """
+    inputs = ConstructionInputs(symbols, scores, held=held, costs=costs, equity=equity, peak=peak)
+    if history is None or not needs_history(config):
+        return inputs
+    sizing = config.sizing
+    # An average of n closes is one of n - 1 returns.
+    sessions = max(sizing.regime_average - 1, sizing.regime_sessions)
+    return replace(
+        inputs,
+        returns=history.returns(t, config.covariance.lookback),
+        benchmark=history.benchmark_returns(t, sessions),
+        dollar_volume=history.dollar_volume(t, config.limits.volume_sessions),
+    )

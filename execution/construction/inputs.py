@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from execution.config import PortfolioConfig
-from execution.portfolio_config import RETURN_WEIGHTINGS, SIMPLE_WEIGHTINGS
+from execution.portfolio_config import SIMPLE_WEIGHTINGS
 from execution.types import Floats, RiskDecision, Scores
 
 SESSIONS_PER_YEAR = 252
@@ -55,24 +55,32 @@ def needs_history(config: PortfolioConfig) -> bool:
     """Whether weights depend on returns, the benchmark or traded volume up to the decision."""
     sizing = config.sizing
     return (
-        config.weighting not in SIMPLE_WEIGHTINGS
-        or sizing.target_volatility > 0
+        needs_covariance(config)
         or sizing.regime_average > 0
         or sizing.regime_max_volatility > 0
-        or (sizing.max_heat > 0 and sizing.stop_scale == "volatility")
         or config.limits.max_participation > 0
-        or bool(config.barbell.safe)
     )
 
 
 def needs_account(config: PortfolioConfig) -> bool:
     """Whether weights depend on what is held, its costs or the course of equity."""
+    return heeds_holdings(config) or config.sizing.drawdown_start > 0
+
+
+def heeds_holdings(config: PortfolioConfig) -> bool:
+    """Whether trading costs or is limited, so that what is held decides what is wanted."""
     limits = config.limits
+    return config.weighting == "mean_variance" or limits.max_turnover > 0 or limits.max_participation > 0
+
+
+def needs_covariance(config: PortfolioConfig) -> bool:
+    """Whether names must have returns enough for a covariance."""
+    sizing = config.sizing
     return (
-        config.weighting in RETURN_WEIGHTINGS
-        or limits.max_turnover > 0
-        or limits.max_participation > 0
-        or config.sizing.drawdown_start > 0
+        config.weighting not in SIMPLE_WEIGHTINGS
+        or sizing.target_volatility > 0
+        or (sizing.max_heat > 0 and sizing.stop_scale == "volatility")
+        or bool(config.barbell.safe)
     )
 
 
