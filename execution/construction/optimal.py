@@ -64,6 +64,8 @@ def _shares(returns: Floats, weighting: str, config: PortfolioConfig) -> Floats:
 
     if returns.shape[1] == 1:
         return np.ones(1)
+    # Shares do not depend on the scale of returns, the solver's precision does: its tolerances suit numbers around 1.
+    returns = returns / returns.std()
     prior = EmpiricalPrior(covariance_estimator=estimator(config.covariance))
     kind: Any = RiskBudgeting if weighting == "risk_parity" else HierarchicalRiskParity
     try:
