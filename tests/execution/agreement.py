@@ -10,12 +10,13 @@ import numpy as np
 
 from execution import kernel
 from tests.execution import reference_simulator
-from tests.execution.reference_book import DUST
+from tests.execution.reference_book import DUST, FILLED
 from tests.execution.scenarios import Scenario
 
 FILL = ("bar", "symbol", "quantity", "price", "reference", "commission", "fees", "order", "reason")
 ORDER = ("id", "bar", "symbol", "type", "time_in_force", "reason", "status", "end_bar", "obstacle", "filled")
 ACTION = ("bar", "symbol", "ratio", "quantity", "cash")
+TRIP = ("symbol", "bar", "end_bar", "side", "order", "reason", "high", "low")
 EVENT = ("bar", "symbol", "rule", "before", "after")
 Row = tuple[float, ...]
 
@@ -32,6 +33,7 @@ class Result(NamedTuple):
     fills: Sequence[Row]
     orders: Sequence[Row]
     actions: Sequence[Row]
+    trips: Sequence[Row]
     events: Sequence[Row]
 
 
@@ -58,12 +60,13 @@ def by_reference(given: Scenario) -> Result:
                 order.reason,
                 order.status,
                 order.end_bar,
-                order.obstacle,
+                0 if order.status == FILLED else order.obstacle,
                 order.filled,
             )
             for order in book.orders
         ],
         actions=book.actions,
+        trips=book.trips,
         events=book.risk_events,
     )
 
@@ -88,13 +91,21 @@ def by_kernel(given: Scenario) -> Result:
         flows=outcome.flows,
         weights=outcome.weights,
         fills=_rows(outcome.fills, FILL),
-        orders=sorted(_rows(outcome.orders, ORDER)),
+        orders=sorted(_rows(_without_obstacle(outcome.orders), ORDER)),
         actions=_rows(outcome.actions, ACTION),
+        trips=_rows(outcome.trips, TRIP),
         events=_rows(outcome.risk_events, EVENT),
     )
 
 
 ENGINES: dict[str, Callable[[Scenario], Result]] = {"reference": by_reference, "kernel": by_kernel}
+
+
+def _without_obstacle(orders: Any) -> Any:
+    """Obstacles say why an order was not filled; those of filled ones, overcome, are not compared."""
+    orders = orders.copy()
+    orders["obstacle"][orders["status"] == FILLED] = 0
+    return orders
 
 
 def _rows(records: Any, columns: Sequence[str]) -> list[Row]:
@@ -109,7 +120,7 @@ def differences(ours: Result, theirs: Result, *, tolerance: float = 1e-9) -> lis
         found += _arrays(name, getattr(ours, name), getattr(theirs, name), tolerance * scale)
     found += _arrays("quantity", ours.quantity, theirs.quantity, max(DUST, tolerance * scale))
     found += _arrays("weights", ours.weights, theirs.weights, tolerance)
-    for name in ("fills", "orders", "actions", "events"):
+    for name in ("fills", "orders", "actions", "trips", "events"):
         found += _tables(name, getattr(ours, name), getattr(theirs, name))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 DUST = 1e-9  # shares: less is nothing
 LOT_TOLERANCE = 1e-6  # lots: so close to a whole lot is one
@@ -61,6 +61,18 @@ class Tape:
         return t + 1 == self.bars or self.session[t + 1] != self.session[t]
 
 
+class Fill(NamedTuple):
+    bar: int
+    symbol: int
+    quantity: float  # signed
+    price: float
+    reference: float  # price before costs moved it
+    commission: float
+    fees: float
+    order: int
+    reason: int
+
+
 @dataclass
 class Position:
     quantity: float
@@ -68,6 +80,7 @@ class Position:
     peak: float
     trough: float
     opened: int  # bar
+    order: int  # that opened it
     reference: float  # price before costs of the fill that opened it
     volatility: float  # daily, known when it was opened
     is_from_close: bool  # opened at the close of its bar
@@ -152,7 +165,8 @@ class Book:
     traded_log: list[float] = field(default_factory=list)
     quantity_log: list[list[float]] = field(default_factory=list)
     flow_log: list[list[float]] = field(default_factory=list)
-    fills: list[tuple[Any, ...]] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+    trips: list[tuple[Any, ...]] = field(default_factory=list)
     actions: list[tuple[Any, ...]] = field(default_factory=list)
     weights: list[list[float]] = field(default_factory=list)
     risk_events: list[tuple[Any, ...]] = field(default_factory=list)

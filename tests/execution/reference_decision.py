@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from tests.execution.reference_book import (
+    DUST,
     LIMIT,
     MARGIN_CALL,
     MARKET,
@@ -34,11 +35,12 @@ WHOLE_BOOK = -1
 def decide(book: Book, tape: Tape, t: int, weights: list[float], confidence: list[float]) -> None:
     """Change the weights by the risk rules and send the orders that lead there."""
     equity = prudent_equity(book, tape)
+    kept = [after_margin_call(book, i) for i in tape.symbols]
     if equity > 0:
-        held = [book.value(i) / equity for i in tape.symbols]
+        held = [quantity * book.price(i) / equity if quantity else 0.0 for i, quantity in enumerate(kept)]
     else:
         weights = [0.0] * len(weights)
-        held = [float((book.held(i) > 0) - (book.held(i) < 0)) for i in tape.symbols]
+        held = [float((quantity > 0) - (quantity < 0)) for quantity in kept]
     allowed = after_risk(book, tape, t, weights, held, confidence)
     book.weights.append(allowed)
     for i in tape.symbols:
@@ -46,6 +48,12 @@ def decide(book: Book, tape: Tape, t: int, weights: list[float], confidence: lis
             replace_orders(book, t, i)
             order_towards(book, tape, t, i, allowed[i], equity)
     book.forget_ended()
+
+
+def after_margin_call(book: Book, i: int) -> float:
+    """What is held, less what a margin call of this close will trade."""
+    calls = [order.rest for order in book.open_orders if order.symbol == i and order.reason == MARGIN_CALL]
+    return book.held(i) + math.fsum(calls)
 
 
 def moved_too_far(book: Book, tape: Tape, i: int) -> bool:
@@ -73,16 +81,12 @@ def after_risk(
         book.risk_events.append((t, i, RULES.index(rule), allowed[i], after))
         allowed[i] = after
 
-    for i in tape.symbols:
-        if math.isnan(weights[i]) or (weights[i] == 0 and held[i] == 0):
-            continue
-        since = book.last_session[i]
-        if since is None:
-            change(i, "no_price", math.nan)
-        elif tape.session[t] - since > rules.max_stale_sessions:
-            change(i, "stale_price", math.nan)
-        elif moved_too_far(book, tape, i):
-            change(i, "price_move", math.nan)
+    concerned = [i for i in tape.symbols if not math.isnan(weights[i]) and (weights[i] != 0 or held[i] != 0)]
+    doubts = {i: doubt for i in concerned if (doubt := doubt_of_price(book, tape, t, i))}
+    for rule in ("no_price", "stale_price", "price_move"):
+        for i in concerned:
+            if doubts.get(i) == rule:
+                change(i, rule, math.nan)
     for i in tape.symbols:
         smaller = no_larger(allowed[i], held[i])
         if book.last[i] < rules.min_price and smaller != allowed[i] and not math.isnan(allowed[i]):
@@ -96,6 +100,15 @@ def after_risk(
         if abs(allowed[i]) > rules.max_position_weight:
             change(i, "max_position_weight", math.copysign(rules.max_position_weight, allowed[i]))
     return cap_gross(book, tape, t, allowed, held)
+
+
+def doubt_of_price(book: Book, tape: Tape, t: int, i: int) -> str | None:
+    since = book.last_session[i]
+    if since is None:
+        return "no_price"
+    if tape.session[t] - since > tape.rules.max_stale_sessions:
+        return "stale_price"
+    return "price_move" if moved_too_far(book, tape, i) else None
 
 
 def no_larger(weight: float, held: float) -> float:
@@ -127,10 +140,7 @@ def replace_orders(book: Book, t: int, i: int) -> None:
 
 def order_towards(book: Book, tape: Tape, t: int, i: int, weight: float, equity: float) -> None:
     rules, price = tape.rules, book.last[i]
-    leaving = math.fsum(
-        order.rest for order in book.open_orders if order.symbol == i and order.reason == MARGIN_CALL
-    )
-    held = book.held(i) + leaving
+    held = after_margin_call(book, i)
     common = {"time_in_force": rules.time_in_force, "reason": TARGET}
     if weight == 0:
         if held != 0:
@@ -141,7 +151,7 @@ def order_towards(book: Book, tape: Tape, t: int, i: int, weight: float, equity:
     lot = lot_of(rules)
     change = to_lots(to_lots(weight * equity / price, lot) - held, lot)
     value = abs(change) * price
-    if change == 0 or value < rules.min_trade_weight * equity or value < rules.min_notional:
+    if abs(change) < DUST or value < rules.min_trade_weight * equity or value < rules.min_notional:
         return
     side, kind = (1 if change > 0 else -1), rules.order_type
     levels: dict[str, float] = {}

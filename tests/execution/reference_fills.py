@@ -17,6 +17,7 @@ from tests.execution.reference_book import (
     NOTHING,
     TRADES,
     Book,
+    Fill,
     Position,
     Tape,
     lot_of,
@@ -99,9 +100,11 @@ def fill(
         return 0.0, obstacle
     if not is_exempt:
         book.used[i] += abs(quantity)
-    charge(book, tape, t, i, quantity, price, reference, reason, order)
-    book.stand_in.setdefault(i, price)
-    change_position(book, tape, t, i, quantity, price, reference)
+    paid, fees = commission(tape, quantity, price), sale_fees(tape, t, quantity, price)
+    done = Fill(t, i, quantity, price, reference, paid, fees, order, reason)
+    book.pay(COMMISSION, -paid)
+    book.pay(FEES, -fees)
+    book_fill(book, tape, done)
     return quantity, obstacle
 
 
@@ -146,37 +149,36 @@ def largest(shares: float, lot: float, is_paid: Callable[[float], bool]) -> floa
     return least
 
 
-def charge(
-    book: Book,
-    tape: Tape,
-    t: int,
-    i: int,
-    quantity: float,
-    price: float,
-    reference: float,
-    reason: int,
-    order: int,
-) -> None:
-    paid, fees = commission(tape, quantity, price), sale_fees(tape, t, quantity, price)
-    book.pay(TRADES, -quantity * price)
-    book.pay(COMMISSION, -paid)
-    book.pay(FEES, -fees)
-    book.traded += abs(quantity) * price
-    book.fills.append((t, i, quantity, price, reference, paid, fees, order, reason))
-
-
-def change_position(
-    book: Book, tape: Tape, t: int, i: int, quantity: float, price: float, reference: float
-) -> None:
-    position = book.positions[i]
+def book_fill(book: Book, tape: Tape, done: Fill) -> None:
+    """Pay for the shares and change the position; commission and fees are paid apart."""
+    i, price, position = done.symbol, done.price, book.positions[done.symbol]
+    book.pay(TRADES, -done.quantity * price)
+    book.traded += abs(done.quantity) * price
+    book.fills.append(done)
+    book.stand_in.setdefault(i, price)
     before = position.quantity if position else 0.0
-    after = before + quantity
+    after = before + done.quantity
     if abs(after) < DUST:
+        after = 0.0
+    if position and before * after <= 0:
+        close_trip(book, tape, position, done)
+    if after == 0:
         book.positions[i] = None
     elif position is None or before * after < 0:
-        sigma = tape.volatility[t][i]
-        book.positions[i] = Position(after, price, price, price, t, reference, sigma, book.is_closing)
+        sigma = tape.volatility[done.bar][i]
+        book.positions[i] = Position(
+            after, price, price, price, done.bar, done.order, done.reference, sigma, book.is_closing
+        )
     else:
         if abs(after) > abs(before):
-            position.entry = (before * position.entry + quantity * price) / after
+            position.entry = (before * position.entry + done.quantity * price) / after
         position.quantity = after
+
+
+def close_trip(book: Book, tape: Tape, position: Position, done: Fill) -> None:
+    """Record a position that ends, with the best and worst price while it was held."""
+    t, i = done.bar, done.symbol
+    highest, lowest = max(position.peak, done.price), min(position.trough, done.price)
+    if book.is_closing and not (position.is_from_close and position.opened == t):
+        highest, lowest = max(highest, tape.high[t][i]), min(lowest, tape.low[t][i])
+    book.trips.append((i, position.opened, t, position.side, position.order, done.reason, highest, lowest))

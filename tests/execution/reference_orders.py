@@ -27,8 +27,12 @@ from tests.execution.reference_fills import fill
 
 def in_turn(book: Book, tape: Tape, t: int) -> list[Order]:
     """The open orders of symbols with a bar: margin calls, those that sell, those that buy; by symbol and age."""
-    active = [o for o in book.open_orders if o.bar < t and tape.has_bar(t, o.symbol)]
-    return sorted(active, key=lambda o: (o.reason != MARGIN_CALL, o.side > 0, o.symbol, o.number))
+
+    def turn(order: Order) -> tuple[int, int, int]:
+        phase = 0 if order.reason == MARGIN_CALL else 1 if order.side < 0 else 2
+        return phase, order.symbol, order.number
+
+    return sorted((o for o in book.open_orders if o.bar < t and tape.has_bar(t, o.symbol)), key=turn)
 
 
 def try_order(
@@ -44,10 +48,11 @@ def try_order(
     i = order.symbol
     order.tried, order.is_triggered = t, True
     if not math.isnan(order.goal):
-        order.rest = order.side * min(abs(order.rest), (order.goal - book.held(i)) * order.side)
-        if order.rest * order.side < DUST:
+        missing = (order.goal - book.held(i)) * order.side
+        if missing < DUST:
             order.end(t, CANCELLED, NOTHING)
             return
+        order.rest = order.side * min(abs(order.rest), missing)
     filled, order.obstacle = fill(
         book,
         tape,

@@ -36,10 +36,10 @@ from tests.execution.reference_book import (
     STOP_LIMIT,
     TAKE_PROFIT,
     TIME_EXIT,
-    TRADES,
     TRAILING_STOP,
     VANISHED,
     Book,
+    Fill,
     Order,
     Position,
     Tape,
@@ -47,7 +47,7 @@ from tests.execution.reference_book import (
     to_lots,
 )
 from tests.execution.reference_decision import decide
-from tests.execution.reference_fills import fill
+from tests.execution.reference_fills import book_fill, fill
 from tests.execution.reference_orders import (
     has_level,
     in_turn,
@@ -164,10 +164,7 @@ def vanished_symbols(book: Book, tape: Tape, t: int) -> None:
         if tape.session[t] - seen >= patience:
             quantity = -book.held(i)
             price = book.last[i] * (tape.rules.vanished_recovery if quantity < 0 else 1.0)
-            book.pay(TRADES, -quantity * price)
-            book.traded += abs(quantity) * price
-            book.fills.append((t, i, quantity, price, price, 0.0, 0.0, NO_ORDER, VANISHED))
-            book.positions[i] = None
+            book_fill(book, tape, Fill(t, i, quantity, price, price, 0.0, 0.0, NO_ORDER, VANISHED))
 
 
 # 4. The open
@@ -176,14 +173,14 @@ def vanished_symbols(book: Book, tape: Tape, t: int) -> None:
 def at_the_open(book: Book, tape: Tape, t: int) -> None:
     present = [i for i in tape.symbols if tape.has_bar(t, i)]
     forced = {"order": NO_ORDER, "is_exempt": True}
+    for i in present:
+        if book.held(i) < 0 and not tape.is_shortable[t][i]:
+            fill(book, tape, t, i, -book.held(i), tape.open[t][i], reason=BUY_IN, **forced)
     if book.is_ruined:
         for i in present:
             if book.held(i) != 0:
                 fill(book, tape, t, i, -book.held(i), tape.open[t][i], reason=RUIN, **forced)
         return
-    for i in present:
-        if book.held(i) < 0 and not tape.is_shortable[t][i]:
-            fill(book, tape, t, i, -book.held(i), tape.open[t][i], reason=BUY_IN, **forced)
     for i in present:
         exit_at_the_open(book, tape, t, i)
     for order in in_turn(book, tape, t):
@@ -397,5 +394,5 @@ def take_orders(book: Book, orders: Any, t: int) -> None:
             best=book.last[i],
         )
         if book.is_ruined:
-            order.end(t, CANCELLED, RUINED)
+            order.end(t + 1, CANCELLED, RUINED)
     book.forget_ended()
