@@ -88,7 +88,9 @@ def run_backtest(
     sessions = sorted(set(panel.session_date[result.rows]))
     marks = dict(zip(panel.symbols, panel.last_close[-1].tolist(), strict=True))
     trips = round_trips(result.fills, result.actions, marks=marks, sessions=sessions)
-    measured = measure_book(result, config=statistics or StatisticsConfig(), groups=portfolio.limits.groups, periods=periods)
+    measured = measure_book(
+        result, config=statistics or StatisticsConfig(), groups=portfolio.limits.groups, periods=periods
+    )
     with warehouse.transaction():
         metrics = measured.metrics | _deflated(warehouse, book, trial, measured.metrics, periods)
         for table, frame in (
