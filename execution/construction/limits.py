@@ -17,6 +17,8 @@ from transforms.errors import QuantmillError
 Bools = NDArray[np.bool_]
 # Weights this far beyond a limit are within it: what a solver leaves, a millionth of a basis point of equity.
 TOLERANCE = 1e-8
+_SOLVED = 1e-6
+_NOTHING = 1e-5
 # The solver's steps are the same on every run: one thread, its own factorisation, and tolerances far below a share.
 _SOLVER = {
     "solver": "CLARABEL",
@@ -141,14 +143,16 @@ class Feasible:
             culprits = self._clash(limits) if explains else [limit.text for limit in limits]
             together = " together" if len(culprits) > 1 else ""
             raise UnsolvedError("infeasible", f"{' and '.join(culprits)} cannot be kept{together}")
-        weights = np.zeros(len(self.sides.low))
-        if found is not None and np.isfinite(found).all():
-            weights[places] = (
-                np.round(np.clip(found, self.sides.low[places], self.sides.high[places]), 10) + 0.0
-            )
-        if found is None or max(self.excess(weights), *(limit.excess(weights) for limit in more), 0.0) > 1e-6:
+        if found is None or not np.isfinite(found).all():
             raise UnsolvedError("solver", f"the solver ended {status}")
-        return weights
+        weights = np.zeros(len(self.sides.low))
+        weights[places] = np.round(np.clip(found, self.sides.low[places], self.sides.high[places]), 10) + 0.0
+        # A weight of exactly 0 closes a position; what a solver leaves beside 0 would keep a share of it.
+        swept = np.where(np.abs(weights) < _NOTHING, 0.0, weights)
+        for candidate in (swept, weights):
+            if max(self.excess(candidate), *(limit.excess(candidate) for limit in more), 0.0) <= _SOLVED:
+                return candidate
+        raise UnsolvedError("solver", "the solver's weights are beyond the limits")
 
     def _clash(self, limits: tuple[Limit, ...]) -> list[str]:
         """Return a smallest set of limits that cannot hold together: each is dropped unless the rest then can.

@@ -11,7 +11,13 @@ from skfolio.optimization import MeanRisk, ObjectiveFunction
 from skfolio.prior import EmpiricalPrior
 
 from execution.construction import construct
-from execution.portfolio_config import RISK_WEIGHTINGS, WEIGHTINGS, CovarianceConfig, LimitsConfig, ObjectiveConfig
+from execution.portfolio_config import (
+    RISK_WEIGHTINGS,
+    WEIGHTINGS,
+    CovarianceConfig,
+    LimitsConfig,
+    ObjectiveConfig,
+)
 from execution.types import Floats
 from tests.execution.construction.cases import config, exact_returns, inputs, names, random_returns
 
@@ -86,7 +92,9 @@ def test_hierarchical_risk_parity_of_two_is_inverse_variance() -> None:
 @pytest.mark.parametrize("weighting", RISK_WEIGHTINGS)
 def test_one_name_takes_its_whole_part(weighting: str) -> None:
     returns = random_returns(3)
-    assert weights(weighting, inputs([1, -1, 0], returns), k=2, gross=0.8) == pytest.approx([0.4, 0, 0], abs=1e-7)
+    assert weights(weighting, inputs([1, -1, 0], returns), k=2, gross=0.8) == pytest.approx(
+        [0.4, 0, 0], abs=1e-7
+    )
 
 
 def test_kelly_of_one_name_is_its_part_of_mean_over_variance() -> None:
@@ -105,7 +113,8 @@ def test_kelly_of_several_is_the_inverse_covariance_times_the_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected_return", "wanted"), [("score", [0.05, 0.02]), ("volatility_score", [0.01, 0.006]), ("history", [0.1, 0.2])]
+    ("expected_return", "wanted"),
+    [("score", [0.05, 0.02]), ("volatility_score", [0.01, 0.006]), ("history", [0.1, 0.2])],
 )
 def test_expected_returns_come_from_where_the_config_says(expected_return: str, wanted: list[float]) -> None:
     # Uncorrelated names and room enough: each weight is μ / (γ σ²).
