@@ -117,13 +117,7 @@ class CostsConfig:
     def _require_parts(self) -> None:
         """Raise ``ConfigError`` unless the parts of the session are in order and each has a multiple."""
         minutes, multiples = self.spread_minutes, self.spread_multiples
-        rises = all(early < late for early, late in pairwise(minutes))
-        require(
-            bool(minutes) and minutes[0] == 0 and rises and minutes[-1] < 1440,
-            "costs.spread_minutes",
-            "ascending minutes below 1440 that begin with 0",
-            minutes,
-        )
+        require_ascending_minutes(minutes, "costs.spread_minutes")
         require(
             len(multiples) == len(minutes),
             "costs.spread_multiples",
@@ -132,6 +126,13 @@ class CostsConfig:
         )
         for multiple in multiples:
             _require_within(multiple, (0.0, 100.0), "costs.spread_multiples")
+
+
+def require_ascending_minutes(minutes: list[int], key: str) -> None:
+    """Raise ``ConfigError`` unless ``minutes`` can be where the parts of a session begin."""
+    rises = all(early < late for early, late in pairwise(minutes))
+    ok = bool(minutes) and minutes[0] == 0 and rises and minutes[-1] < 1440
+    require(ok, key, "ascending minutes below 1440 that begin with 0", minutes)
 
 
 def _require_within(value: float, bounds: tuple[float, float], key: str) -> None:
