@@ -29,6 +29,7 @@ from execution.config import (
     StrategyConfig,
 )
 from execution.statistics_config import StatisticsConfig
+from execution.costs_config import require_ascending_minutes
 from execution.strategies import STRATEGIES
 from expectations.config import GateConfig
 from ml.config import LogisticConfig, ModelConfig, SplitConfig, XgboostConfig
@@ -58,7 +59,7 @@ from transforms.paths import PROJECT
 
 CONF = PROJECT / "conf"
 STRATEGY_SQL = PROJECT / "models_sql" / "intermediate" / "strategies"
-FLOWS = ("research", "ingest", "build", "train", "backtest", "trade", "audit_lookahead")
+FLOWS = ("research", "ingest", "build", "train", "backtest", "trade", "fit_slippage", "audit_lookahead")
 
 
 @dataclass
@@ -73,6 +74,10 @@ class FlowConfig:
         audit_cuts: Audit: at how many bars history is cut.
         audit_seed: Audit: chooses where, and which symbols.
         audit_symbols: Audit: of how many symbols, beside the benchmark; 0 for all.
+        fit_book: Slippage: whose fills, ``<broker>/<account>``.
+        fit_minutes: Slippage: minutes after the open at which the parts of the session begin, ascending from 0.
+        fit_prior_fills: Slippage: how many fills of its own a symbol needs in a part of the session to count as much
+            as the mean of all.
     """
 
     name: str = MISSING
@@ -82,6 +87,9 @@ class FlowConfig:
     audit_cuts: int = 5
     audit_seed: int = 0
     audit_symbols: int = 0
+    fit_book: str = "simulated/paper"
+    fit_minutes: list[int] = field(default_factory=lambda: [0, 30, 375])
+    fit_prior_fills: float = 20.0
 
     def __post_init__(self) -> None:
         if self.name != MISSING:
@@ -89,6 +97,8 @@ class FlowConfig:
         require(1 <= self.audit_cuts <= 1000, "flow.audit_cuts", "in 1..1000", self.audit_cuts)
         require(0 <= self.audit_seed < 2**32, "flow.audit_seed", "in 0..4294967295", self.audit_seed)
         require(0 <= self.audit_symbols <= 100_000, "flow.audit_symbols", "in 0..100000", self.audit_symbols)
+        require_ascending_minutes(self.fit_minutes, "flow.fit_minutes")
+        require(0 < self.fit_prior_fills <= 1e6, "flow.fit_prior_fills", "in (0, 1000000]", self.fit_prior_fills)
         require_date(self.session, "flow.session")
         require_date(self.start, "flow.start")
         require_date(self.end, "flow.end")
