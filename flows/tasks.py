@@ -8,7 +8,7 @@ from prefect import task
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows import lookahead, stages
+from flows import lookahead, slippage, stages
 from flows.run import Stage, current
 
 
@@ -84,6 +84,12 @@ def score() -> str:
 def trade() -> str:
     """Decide, journal and send orders, settle fills, reconcile."""
     return _carry_out(stages.TRADE)
+
+
+@task(cache_policy=NO_CACHE)
+def fit_slippage() -> str:
+    """Fit a slippage model to recorded fills."""
+    return _carry_out(slippage.STAGE)
 
 
 @task(cache_policy=NO_CACHE)
