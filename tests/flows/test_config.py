@@ -22,6 +22,7 @@ NEEDS = {
     ("source", "csv"): ["source.path=x"],
     ("universe", "list"): ["universe.symbols=[A]"],
     ("strategy", "intraday_mean_reversion"): ["source=synthetic", "source.timeframe=1m"],
+    ("costs", "fitted"): ["costs.slippage_model=s0123456789abcdef"],
     ("features", "intraday"): ["source=synthetic", "source.timeframe=1m"],
     ("features", "multi_timeframe_intraday"): ["source=synthetic", "source.timeframe=1m"],
 }
