@@ -25,8 +25,9 @@ def minutes_since_open(
         sessions: The exchange's date of each bar, (T,).
     """
     minutes = np.zeros(len(bar_at), dtype=np.int64)
-    timeframe = warehouse.value("select any_value(timeframe) from marts.bars")
-    if timeframe not in BAR_MINUTES or not warehouse.has_table("staging.stg_raw__sessions"):
+    if not all(warehouse.has_table(name) for name in ("marts.bars", "staging.stg_raw__sessions")):
+        return minutes
+    if warehouse.value("select any_value(timeframe) from marts.bars") not in BAR_MINUTES:
         return minutes
     calendar = warehouse.read("select session_date, open_at from staging.stg_raw__sessions")
     opens = dict(zip(calendar["session_date"].to_list(), calendar["open_at"].to_list(), strict=True))

@@ -27,10 +27,6 @@ def test_minutes_count_from_the_open_of_each_session(warehouse: Warehouse) -> No
     warehouse.execute("insert into marts.bars values ('1m')")
     stamps = ["2024-01-03T14:30", "2024-07-02T13:00", "2024-07-02T15:01"]
     at = [datetime.fromisoformat(stamp) for stamp in stamps]
-        datetime.fromisoformat("2024-01-03T14:30"),
-        datetime.fromisoformat("2024-07-02T13:00"),
-        datetime.fromisoformat("2024-07-02T15:01"),
-    ]
     assert minutes_since_open(warehouse, at, [WINTER, SUMMER, SUMMER]).tolist() == [0, -30, 91]
 
 
@@ -39,6 +35,13 @@ def test_a_session_that_the_calendar_does_not_tell_counts_as_its_open(warehouse:
     assert minutes_since_open(
         warehouse, [datetime.fromisoformat("2024-07-03T18:00")], [UNKNOWN]
     ).tolist() == [0]
+
+
+def test_a_warehouse_without_a_calendar_knows_no_minutes(tmp_path: Path) -> None:
+    with Warehouse(tmp_path / "empty.duckdb") as empty:
+        assert minutes_since_open(empty, [datetime.fromisoformat("2024-07-02T15:01")], [SUMMER]).tolist() == [
+            0
+        ]
 
 
 def test_daily_bars_begin_with_their_session(warehouse: Warehouse) -> None:
