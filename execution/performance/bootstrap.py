@@ -73,11 +73,12 @@ def intervals(
 
     Args:
         equity: At each session's close, (T,).
+        samples: Histories drawn; 0 for no intervals.
         level: Probability inside the interval, such as 0.95.
         block: Mean length of blocks (sessions); None for ``block_length``.
     """
     change = returns(equity)
-    if len(change) < 10 or deviation(change) is None or not np.all(equity > 0):
+    if samples == 0 or len(change) < 10 or deviation(change) is None or not np.all(equity > 0):
         return []
     mean_block = block_length(equity) if block is None else block
     random = np.random.default_rng(seed)

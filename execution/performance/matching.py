@@ -55,7 +55,7 @@ def match(  # noqa: PLR0917, PLR0915 - a kernel takes arguments by position; one
                     whole[_CLOSED, k], whole[_LAST, k] = bar[f], f
                     trip[n], position[n] = -1, 0.0
                 shares, fee = shares - closing, fee - part
-                if shares == 0:
+                if abs(shares) <= _FLAT * real[_QUANTITY, k] * basis[n]:
                     continue
         if trip[n] < 0:
             k, made = made, made + 1
