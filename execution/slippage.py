@@ -58,6 +58,11 @@ class SlippageModel:
         return np.array(columns, dtype=np.float64).reshape(len(columns), len(self.minutes)).T
 
 
+def model_file(home: Home, version: str) -> Path:
+    """Return where a version is, or would be."""
+    return home.models / "slippage" / version / "model.json"
+
+
 def fit(
     fills: pl.DataFrame, *, minutes: Sequence[int], prior_fills: float, book: str, home: Home
 ) -> SlippageModel:
@@ -101,7 +106,7 @@ def fit(
     }
     data = (json.dumps(content, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
     version = _version(data)
-    _keep(_path(home, version), data)
+    _keep(model_file(home, version), data)
     return load(home, version)
 
 
@@ -111,7 +116,7 @@ def load(home: Home, version: str) -> SlippageModel:
     Raises:
         ArtifactError: There is no such version (the message lists those there are), or its file was changed.
     """
-    path = _path(home, version)
+    path = model_file(home, version)
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -183,10 +188,6 @@ def _bounded(bps: float) -> float:
 
 def _version(data: bytes) -> str:
     return f"s{hashlib.sha256(data).hexdigest()[:16]}"
-
-
-def _path(home: Home, version: str) -> Path:
-    return home.models / "slippage" / version / "model.json"
 
 
 def _keep(path: Path, data: bytes) -> None:

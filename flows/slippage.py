@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from execution.recorded_fills import recorded_fills
+from execution.slippage import fit, model_file
 from flows.run import Run, Stage
 
 _SHOWN = 10  # symbols, the dearest
 
 
-def _carry_out(run: Run, _fingerprint: str) -> dict[str, Any]:
-    from execution.recorded_fills import recorded_fills
-    from execution.slippage import fit
-
+def _inputs(run: Run) -> Any:
     flow = run.config.flow
-    fills = recorded_fills(run.warehouse, flow.fit_book)
+    return {
+        "book": flow.fit_book,
+        "minutes": flow.fit_minutes,
+        "prior_fills": flow.fit_prior_fills,
+        "fills": recorded_fills(run.warehouse, flow.fit_book).to_dict(as_series=False),
+    }
+
+
+def _carry_out(run: Run, _fingerprint: str) -> dict[str, Any]:
+    flow = run.config.flow
     model = fit(
-        fills,
+        recorded_fills(run.warehouse, flow.fit_book),
         minutes=flow.fit_minutes,
         prior_fills=flow.fit_prior_fills,
         book=flow.fit_book,
@@ -31,10 +39,11 @@ def _carry_out(run: Run, _fingerprint: str) -> dict[str, Any]:
 
 STAGE = Stage(
     "fit slippage",
-    code=(),
-    inputs=None,
+    code=("execution/slippage.py", "execution/recorded_fills.py", "execution/session_clock.py"),
+    inputs=_inputs,
     carry_out=_carry_out,
     detail=lambda out: (
         f"{out['fills']:,} fills, {out['symbols']} symbols: costs=fitted costs.slippage_model={out['version']}"
     ),
+    intact=lambda run, out: model_file(run.home, out["version"]).exists(),
 )
