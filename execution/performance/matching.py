@@ -10,6 +10,7 @@ from transforms.operators.compiled import compiled
 
 _FLAT = 1e-9  # of the largest position: what is left of fractions that were sold in parts
 _QUANTITY, _ENTRY_SHARES, _ENTRY_VALUE, _EXIT_SHARES, _EXIT_VALUE, _PNL, _HIGHEST, _LOWEST = range(8)
+_FOREVER = 2**62
 _CLOSED, _LAST = 3, 5  # of symbol, side, opened, closed, first fill, last fill
 
 
@@ -17,19 +18,22 @@ _CLOSED, _LAST = 3, 5  # of symbol, side, opened, closed, first fill, last fill
 def match(  # noqa: PLR0917, PLR0915 - a kernel takes arguments by position; one pass over all that happened
     fills: Fills, actions: Actions, marks: Floats, high: Floats, low: Floats, whole: Ints, real: Floats
 ) -> int:
-    """Fill the trips' columns, (6, F) and (8, F), in the order of opening; return how many there are."""
+    """Fill the trips' columns, (6, F) and (8, F), in the order of opening; return how many there are.
+
+    ``high`` and ``low`` are (N, T), so that a symbol's bars lie side by side; (N, 0) where nobody asks for extremes.
+    """
     bar, symbol, quantity, price = fills.bar, fills.symbol, fills.quantity, fills.price
-    bars, names = high.shape
+    names, bars = high.shape
     trip = np.full(names, -1)
     position, basis, seen = np.zeros(names), np.ones(names), np.zeros(names, np.int64)
     made, a = 0, 0
     for f in range(len(bar) + 1):
-        until = bar[f] if f < len(bar) else bars
+        until = bar[f] if f < len(bar) else _FOREVER
         while a < len(actions.bar) and actions.bar[a] <= until:
             t, n = actions.bar[a], actions.symbol[a]
             k = trip[n]
             if k >= 0:
-                _scan(real, k, high[:, n], low[:, n], (seen[n], t), basis[n])
+                _scan(real, k, high[n], low[n], (seen[n], t), basis[n])
                 seen[n], position[n] = t, actions.quantity[a]
                 basis[n] *= actions.ratio[a]
                 real[_PNL, k] += actions.cash[a]
@@ -41,7 +45,7 @@ def match(  # noqa: PLR0917, PLR0915 - a kernel takes arguments by position; one
         n, shares, fee = symbol[f], quantity[f], fills.commission[f] + fills.fees[f]
         k = trip[n]
         if k >= 0:
-            _scan(real, k, high[:, n], low[:, n], (seen[n], bar[f]), basis[n])
+            _scan(real, k, high[n], low[n], (seen[n], bar[f]), basis[n])
             seen[n] = bar[f]
             _reach(real, k, price[f] * basis[n])
             if position[n] * shares < 0:
@@ -77,7 +81,7 @@ def match(  # noqa: PLR0917, PLR0915 - a kernel takes arguments by position; one
     for n in range(names):
         k = trip[n]
         if k >= 0:
-            _scan(real, k, high[:, n], low[:, n], (seen[n], bars), basis[n])
+            _scan(real, k, high[n], low[n], (seen[n], bars), basis[n])
             real[_PNL, k] += position[n] * marks[n]
     return made
 
@@ -87,10 +91,15 @@ def _scan(  # noqa: PLR0917 - compiled kernels take their arguments by position
     real: Floats, k: int, high: Floats, low: Floats, bars: tuple[int, int], basis: float
 ) -> None:
     """Take the ranges of the bars from the first up to the second of ``bars`` into a trip's extremes."""
-    for t in range(bars[0], bars[1]):
-        if low[t] <= high[t]:  # false where there is no bar
-            _reach(real, k, high[t] * basis)
-            _reach(real, k, low[t] * basis)
+    highest, lowest = -np.inf, np.inf
+    for t in range(bars[0], min(bars[1], len(high))):
+        # Neither is true of a NaN, where there is no bar; max and min do not promise that.
+        if high[t] > highest:  # noqa: PLR1730
+            highest = high[t]
+        if low[t] < lowest:  # noqa: PLR1730
+            lowest = low[t]
+    _reach(real, k, highest * basis)
+    _reach(real, k, lowest * basis)
 
 
 @compiled

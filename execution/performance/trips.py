@@ -28,7 +28,7 @@ class Trips(NamedTuple):
         return_on_entry: ``pnl`` over the value of the entry fills.
         sessions: Sessions at whose close the position stood.
         mae, mfe: Worst and best excursion of the price while held, from the entry price, as fractions of it:
-            at most and at least 0 (Sweeney 1996, "Maximum adverse excursion").
+            at most and at least 0, NaN where nobody asked (Sweeney 1996, "Maximum adverse excursion").
     """
 
     symbol: Ints
@@ -48,7 +48,13 @@ class Trips(NamedTuple):
 
 
 def match_trips(
-    fills: Fills, actions: Actions, *, marks: Floats, session: Ints, high: Floats, low: Floats
+    fills: Fills,
+    actions: Actions,
+    *,
+    marks: Floats,
+    session: Ints,
+    high: Floats | None = None,
+    low: Floats | None = None,
 ) -> Trips:
     """Return the round trips of a book that began flat.
 
@@ -58,19 +64,25 @@ def match_trips(
     Args:
         marks: Last price of each symbol (USD), (N,).
         session: Number of each bar's session, ascending, (T,).
-        high, low: Of each bar on its own split basis, (T, N); NaN where there is none.
+        high, low: Of each bar on its own split basis, (T, N); NaN where there is none. Without them the excursions are
+            not known, which saves most of the time. In Fortran order nothing is copied.
     """
     from execution.performance.matching import match  # compiled: slow to load
 
     whole = np.zeros((6, len(fills.bar)), dtype=np.int64)
     real = np.zeros((8, len(fills.bar)))
-    made = match(fills, actions, marks, np.ascontiguousarray(high), np.ascontiguousarray(low), whole, real)
+    nothing = np.zeros((len(marks), 0))
+    highs = nothing if high is None else np.ascontiguousarray(high.T)
+    lows = nothing if low is None else np.ascontiguousarray(low.T)
+    made = match(fills, actions, marks, highs, lows, whole, real)
     symbol, side, opened, closed, first, last = whole[:, :made]
     quantity, entry_shares, entry_value, exit_shares, exit_value, pnl, highest, lowest = real[:, :made]
     end = np.where(closed < 0, (session[-1] if len(session) else 0) + 1, session[closed])
     with np.errstate(invalid="ignore", divide="ignore"):
         entry, left = entry_value / entry_shares, exit_value / exit_shares
-    down, up = np.minimum(lowest / entry - 1, 0), np.maximum(highest / entry - 1, 0)
+    is_known = high is not None and low is not None
+    down = np.minimum(lowest / entry - 1, 0) if is_known else np.full(made, np.nan)
+    up = np.maximum(highest / entry - 1, 0) if is_known else np.full(made, np.nan)
     columns = (
         symbol, side, opened, closed, first, last, quantity, entry, left, pnl, pnl / entry_value,
         end - session[opened], np.where(side > 0, down, -up), np.where(side > 0, up, -down),

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.performance import trade_figures
+from execution.performance import match_trips, trade_figures
 from execution.performance.trips import Trips
-from tests.execution.performance.books import actions, trips_of
+from tests.execution.performance.books import actions, fills, trips_of
 
 
 def only(trips: Trips) -> dict[str, float]:
@@ -89,6 +89,19 @@ def test_excursions_stand_on_the_split_basis_of_the_opening() -> None:
 def test_trade_that_only_gained_has_no_adverse_excursion() -> None:
     trip = only(trips_of((1, 0, 1, 100.0), (2, 0, -1, 104.0)))
     assert (trip["mae"], trip["mfe"]) == (0.0, pytest.approx(0.04))
+
+
+def test_nobody_who_gives_no_ranges_gets_excursions() -> None:
+    of = {"marks": np.array([101.0]), "session": np.arange(5)}
+    rows = fills((1, 0, 1, 100.0), (2, 0, -1, 104.0), (3, 0, 1, 100.0))
+    unknown, known = np.full((5, 1), np.nan), match_trips(rows, actions(), **of)
+    assert np.isnan(known.mae).all()
+    assert np.isnan(known.mfe).all()
+    figures = trade_figures(known)
+    assert (figures["mae"], figures["mfe_losers"], figures["trades"]) == (None, None, 2)
+    full = match_trips(rows, actions(), **of, high=unknown, low=unknown)
+    for name in set(Trips._fields) - {"mae", "mfe"}:
+        np.testing.assert_array_equal(getattr(known, name), getattr(full, name))
 
 
 def test_trades_that_are_open_or_flat_count_as_neither_won_nor_lost() -> None:
