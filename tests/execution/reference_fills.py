@@ -121,7 +121,7 @@ def within_buying_power(book: Book, tape: Tape, t: int, i: int, quantity: float,
     gross = math.fsum(abs(book.value(n)) for n in others)
 
     def is_paid(shares: float) -> bool:
-        filled = side * (reduces + shares)
+        filled = side * shares
         costs = commission(tape, filled, price) + sale_fees(tape, t, filled, price)
         cash = book.cash - filled * price - costs
         if not rules.is_margin:
@@ -129,20 +129,19 @@ def within_buying_power(book: Book, tape: Tape, t: int, i: int, quantity: float,
         held_after = (held + filled) * price
         return rules.initial_margin * (gross + abs(held_after)) <= cash + value + held_after
 
-    return side * (reduces + largest(enlarges, lot_of(rules), is_paid))
+    return side * largest(reduces, abs(quantity), lot_of(rules), is_paid)
 
 
-def largest(shares: float, lot: float, is_paid: Callable[[float], bool]) -> float:
-    """The most shares, up to ``shares`` and in lots, that can be paid."""
-    if is_paid(shares):
-        return shares
+def largest(least: float, most: float, lot: float, is_paid: Callable[[float], bool]) -> float:
+    """The most shares, in lots where there are lots, that can be paid; ``least`` can."""
+    if is_paid(most):
+        return most
     if lot > 0:
-        low, high = 0, math.floor(shares / lot + LOT_TOLERANCE) + 1
+        low, high = math.floor(least / lot), math.floor(most / lot + LOT_TOLERANCE) + 1
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if is_paid(middle * lot) else (low, middle)
-        return low * lot
-    least, most = 0.0, shares
+        return max(low * lot, least)
     for _ in range(80):
         half = (least + most) / 2
         least, most = (half, most) if is_paid(half) else (least, half)
@@ -161,7 +160,7 @@ def book_fill(book: Book, tape: Tape, done: Fill) -> None:
     if abs(after) < DUST:
         after = 0.0
     if position and before * after <= 0:
-        close_trip(book, tape, position, done)
+        close_trip(book, tape, position, done.bar, i, price, done.reason)
     if after == 0:
         book.positions[i] = None
     elif position is None or before * after < 0:
@@ -175,10 +174,9 @@ def book_fill(book: Book, tape: Tape, done: Fill) -> None:
         position.quantity = after
 
 
-def close_trip(book: Book, tape: Tape, position: Position, done: Fill) -> None:
-    """Record a position that ends, with the best and worst price while it was held."""
-    t, i = done.bar, done.symbol
-    highest, lowest = max(position.peak, done.price), min(position.trough, done.price)
+def close_trip(book: Book, tape: Tape, position: Position, t: int, i: int, price: float, reason: int) -> None:
+    """Record a position that ends at a price, with the best and worst price while it was held."""
+    highest, lowest = max(position.peak, price), min(position.trough, price)
     if book.is_closing and not (position.is_from_close and position.opened == t):
         highest, lowest = max(highest, tape.high[t][i]), min(lowest, tape.low[t][i])
-    book.trips.append((i, position.opened, t, position.side, position.order, done.reason, highest, lowest))
+    book.trips.append((i, position.opened, t, position.side, position.order, reason, highest, lowest))

@@ -47,7 +47,7 @@ from tests.execution.reference_book import (
     to_lots,
 )
 from tests.execution.reference_decision import decide
-from tests.execution.reference_fills import book_fill, fill
+from tests.execution.reference_fills import book_fill, close_trip, fill
 from tests.execution.reference_orders import (
     has_level,
     in_turn,
@@ -117,9 +117,10 @@ def split(book: Book, tape: Tape, t: int, i: int, ratio: float) -> None:
             kept = to_lots(position.quantity, 1.0)
             price = tape.open[t][i] if tape.has_bar(t, i) else book.last[i]
             book.pay(IN_LIEU, (position.quantity - kept) * price)
+            if kept == 0:
+                close_trip(book, tape, position, t, i, price, VANISHED)
+                book.positions[i] = None
             position.quantity = kept
-        if abs(position.quantity) < DUST:
-            book.positions[i] = None
     for order in book.open_orders:
         if order.symbol == i:
             order.rest *= ratio
@@ -159,7 +160,7 @@ def vanished_symbols(book: Book, tape: Tape, t: int) -> None:
         return
     for i in tape.symbols:
         seen = book.last_session[i]
-        if book.held(i) == 0 or seen is None or tape.has_bar(t, i):
+        if book.held(i) == 0 or seen is None or tape.has_close(t, i):
             continue
         if tape.session[t] - seen >= patience:
             quantity = -book.held(i)
@@ -304,7 +305,8 @@ def mark(book: Book, tape: Tape, t: int) -> None:
         if tape.has_close(t, i):
             book.previous[i], book.last[i] = book.last[i], tape.close[t][i]
             book.last_session[i] = tape.session[t]
-            if position and not (position.is_from_close and position.opened == t):
+            is_new = position is not None and position.is_from_close and position.opened == t
+            if position and tape.has_bar(t, i) and not is_new:
                 position.peak = max(position.peak, tape.high[t][i])
                 position.trough = min(position.trough, tape.low[t][i])
         if position:

@@ -14,6 +14,7 @@ from execution.kernel.types import (
     EXPLICIT,
     GTC,
     ORDER_TYPES,
+    TARGET,
     TRAILING_STOP,
     CostTable,
     Floats,
@@ -109,6 +110,9 @@ def _market(random: Random, count: int, names: int, *, is_wild: bool) -> Market:
     if tick:
         high, low = np.ceil(high / tick) * tick, np.maximum(np.floor(low / tick), 1.0) * tick
     low = np.minimum(np.minimum(open_, close), low)
+    if random.random() < 0.1:  # opens of 0, on which nobody could trade
+        unreal = random.random(shape) < 0.1
+        open_[unreal], low[unreal] = 0.0, 0.0
     has_bar = _present(random, count, names)
     shares = random.uniform(0, 1, shape)
     vwap = np.where(random.random() < 0.5, low + (high - low) * shares, (high + low + close) / 3)
@@ -197,7 +201,7 @@ def _rules(random: Random) -> Rules:
         carries_remainder=bool(random.random() < 0.5),
         stop_loss=float(_one(random, 0.0, unit, 2 * unit)),
         take_profit=float(_one(random, 0.0, unit, 3 * unit)),
-        trailing_stop=float(_one(random, 0.0, 0.0, unit, 2 * unit)),
+        trailing_stop=float(_one(random, 0.0, 0.0, 0.75 * unit, 2.5 * unit)),  # never quite the stop loss
         exits_by_volatility=by_volatility,
         max_bars=int(_one(random, 0, 0, 1, 3)),
         is_margin=is_margin,
@@ -251,6 +255,6 @@ def _orders(random: Random, market: Market) -> Orders:
         stop=np.where(has_stop, price * (1 + random.choice([-1 / 32, 0, 1 / 32], size)), np.nan),
         trail=np.where(kind == TRAILING_STOP, 1 / 32, np.nan),
         time_in_force=np.where(random.random(size) < 0.6, GTC, 0).astype(np.int64),
-        reason=np.full(size, EXPLICIT, dtype=np.int64),
+        reason=np.where(random.random(size) < 0.8, EXPLICIT, TARGET).astype(np.int64),
         goal=random.choice([np.nan, 0.0, 50.0], size, p=[0.8, 0.15, 0.05]),
     )
