@@ -53,6 +53,33 @@ def translate(error: BaseException) -> QuantmillError | None:
     return ConfigError(" ".join(text.split()))
 
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/\-]*")
+
+
+def named_runs(arguments: list[str]) -> list[str]:
+    """Return the arguments with ``run=a,b,c`` written as the list that it means.
+
+    Hydra would take bare commas for a sweep.
+
+    Raises:
+        ConfigError: A name among them that no run and no book can have.
+    """
+    return [
+        f"flow.runs=[{','.join(_names_of(argument))}]" if argument.startswith("run=") else argument
+        for argument in arguments
+    ]
+
+
+def _names_of(argument: str) -> list[str]:
+    names = [name.strip() for name in argument.removeprefix("run=").split(",")]
+    for name in names:
+        if _NAME.fullmatch(name) is None:
+            raise ConfigError(
+                f"{argument}: {name!r} names no run; write run=a,b with run ids, beginnings of them, latest or books"
+            )
+    return [f'"{name}"' for name in names]
+
+
 def _register() -> None:
     from omegaconf import OmegaConf
 
@@ -114,8 +141,13 @@ def main() -> None:
         hydra_config = HydraConfig.get()
         is_sweep = hydra_config.mode == RunMode.MULTIRUN
         try:
+            config = to_run_config(composed)
+            if config.flow.name == "compare":
+                from flows.compare import compare
+
+                return compare(config.flow.runs)
             return carry_out(
-                to_run_config(composed),
+                config,
                 is_sweep=is_sweep,
                 experiment=hydra_config.runtime.choices.get("experiment"),
             )
@@ -124,6 +156,7 @@ def main() -> None:
             return failed(error)
 
     try:
+        sys.argv[1:] = named_runs(sys.argv[1:])
         app()
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to go on")

@@ -1,4 +1,4 @@
-"""What the end of a sweep shows: its runs in one table, the best one named."""
+"""Runs in one table on the terminal: at the end of a sweep, with the best one named, and of a comparison."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from reports.comparison import Comparison, Job, Row, comparison
 from reports.formats import metric
+from reports.side_by_side import MOST
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
@@ -30,7 +31,7 @@ def print_comparison(jobs: list[tuple[str, Outcome]], console: Console | None = 
         return
     out = console or Console()
     compared = _compare([_told(label, outcome) for label, outcome in jobs])
-    out.print(_table(compared))
+    print_table(compared, out, first="Overrides")
     if compared.best is None:
         out.print("best: none, no run has a Sharpe ratio", highlight=False)
         return
@@ -40,6 +41,19 @@ def print_comparison(jobs: list[tuple[str, Outcome]], console: Console | None = 
     # Neither wrapped nor read as markup: a path is there to be copied.
     line = f"best: {_label(best)}  (Sharpe {_figure(best, 'sharpe')}{where})"
     out.print(Text(line), soft_wrap=True)
+    done = [row.run_id for row in compared.rows if row.error is None]
+    if 2 <= len(done) <= MOST:
+        out.print(Text(f"side by side: quantmill flow=compare run={','.join(done)}"), soft_wrap=True)
+
+
+def print_table(compared: Comparison, console: Console, *, first: str, ids: bool = True) -> None:
+    """Print one row per run, the best one marked.
+
+    Args:
+        first: Heading of what the rows are called.
+        ids: Whether to print the runs' ids, and why those that failed did.
+    """
+    console.print(_table(compared, first, ids=ids))
 
 
 def _compare(jobs: list[Job]) -> Comparison:
@@ -55,21 +69,21 @@ def _told(label: str, outcome: Outcome) -> Job:
     return label, outcome.run_id, outcome.model_id, outcome.book, error
 
 
-def _table(compared: Comparison) -> Table:
+def _table(compared: Comparison, first: str, *, ids: bool) -> Table:
     table = Table(title="Runs compared", title_justify="left", title_style="bold")
-    table.add_column("Overrides", overflow="fold")
+    table.add_column(first, overflow="fold")
     for name in _FIGURES:
         table.add_column(metric(name).label, justify="right", no_wrap=True)
-    table.add_column("Run", overflow="fold")
+    if ids:
+        table.add_column("Run", overflow="fold")
     for place, row in enumerate(compared.rows):
         is_best = place == compared.best
         label = Text(("★ " if is_best else "  ") + _label(row))
         run = (
             Text(row.run_id) if row.error is None else Text(f"failed: {_first_line(row.error)}", style="red")
         )
-        table.add_row(
-            label, *(_figure(row, name) for name in _FIGURES), run, style="bold green" if is_best else ""
-        )
+        cells: list[Text | str] = [label, *(_figure(row, name) for name in _FIGURES), *([run] if ids else [])]
+        table.add_row(*cells, style="bold green" if is_best else "")
     return table
 
 

@@ -28,8 +28,8 @@ from execution.config import (
     SimulatedBrokerConfig,
     StrategyConfig,
 )
-from execution.statistics_config import StatisticsConfig
 from execution.costs_config import require_ascending_minutes
+from execution.statistics_config import StatisticsConfig
 from execution.strategies import STRATEGIES
 from expectations.config import GateConfig
 from ml.config import LogisticConfig, ModelConfig, SplitConfig, XgboostConfig
@@ -59,7 +59,17 @@ from transforms.paths import PROJECT
 
 CONF = PROJECT / "conf"
 STRATEGY_SQL = PROJECT / "models_sql" / "intermediate" / "strategies"
-FLOWS = ("research", "ingest", "build", "train", "backtest", "trade", "fit_slippage", "audit_lookahead")
+FLOWS = (
+    "research",
+    "ingest",
+    "build",
+    "train",
+    "backtest",
+    "trade",
+    "fit_slippage",
+    "audit_lookahead",
+    "compare",
+)
 
 
 @dataclass
@@ -74,6 +84,8 @@ class FlowConfig:
         audit_cuts: Audit: at how many bars history is cut.
         audit_seed: Audit: chooses where, and which symbols.
         audit_symbols: Audit: of how many symbols, beside the benchmark; 0 for all.
+        runs: Compare: what is laid side by side: run ids, unique beginnings of them, ``latest`` (the newest run) or
+            books. On the command line ``run=a,b,c`` says the same.
         fit_book: Slippage: whose fills, ``<broker>/<account>``.
         fit_minutes: Slippage: minutes after the open at which the parts of the session begin, ascending from 0.
         fit_prior_fills: Slippage: how many fills of its own a symbol needs in a part of the session to count as much
@@ -87,6 +99,7 @@ class FlowConfig:
     audit_cuts: int = 5
     audit_seed: int = 0
     audit_symbols: int = 0
+    runs: list[str] = field(default_factory=list)
     fit_book: str = "simulated/paper"
     fit_minutes: list[int] = field(default_factory=lambda: [0, 30, 375])
     fit_prior_fills: float = 20.0
@@ -98,7 +111,10 @@ class FlowConfig:
         require(0 <= self.audit_seed < 2**32, "flow.audit_seed", "in 0..4294967295", self.audit_seed)
         require(0 <= self.audit_symbols <= 100_000, "flow.audit_symbols", "in 0..100000", self.audit_symbols)
         require_ascending_minutes(self.fit_minutes, "flow.fit_minutes")
-        require(0 < self.fit_prior_fills <= 1e6, "flow.fit_prior_fills", "in (0, 1000000]", self.fit_prior_fills)
+        require(
+            0 < self.fit_prior_fills <= 1e6, "flow.fit_prior_fills", "in (0, 1000000]", self.fit_prior_fills
+        )
+        self._require_runs()
         require_date(self.session, "flow.session")
         require_date(self.start, "flow.start")
         require_date(self.end, "flow.end")
@@ -111,6 +127,17 @@ class FlowConfig:
         require(
             self.session is None or self.start is None, "flow.session", "null with flow.start", self.session
         )
+
+    def _require_runs(self) -> None:
+        if self.name == "compare":
+            require(
+                2 <= len(self.runs) <= 8,
+                "flow.runs",
+                "2 to 8 runs or books (run=a,b: ids, beginnings of them, latest, books)",
+                self.runs,
+            )
+        else:
+            require(not self.runs, "flow.runs (or run=…)", "left out except with flow=compare", self.runs)
 
 
 @dataclass

@@ -19,6 +19,7 @@ Change one value with group.key=value; every key is in docs/configuration.md.
   quantmill flow=trade                decide on the newest session with the champion model
   quantmill -m model.max_depth=3,5    sweep; features are built once
   quantmill experiment=momentum       named changes over the defaults
+  quantmill flow=compare run=A,B      lay runs side by side: ids, beginnings of them, latest, books
   quantmill --cfg job                 the composed config (add any override)
   quantmill --hydra-help              Hydra's own flags
 

@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from functools import partial
 
 DASH = "–"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MINUS = "−"  # as wide as "+" among tabular numerals
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from reports.plots import BLUE, FONT, GREY, INK, blank, hover
+from execution.performance import drawdowns
+from execution.types import Floats
+from reports.plots import BLUE, GREY, INK, SERIES, blank, hover, legend_at
 
 _LOG_FROM = 3.0  # from this largest-over-smallest on, equal growth deserves equal height
 _NICE = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
@@ -22,6 +28,18 @@ def log_ticks(lowest: float, highest: float) -> list[float]:
     return [tick for tick in ticks if lowest <= tick <= highest]
 
 
+@dataclass(frozen=True)
+class _Line:
+    """One curve of equity with its drawdown, and how it is drawn."""
+
+    label: str
+    growth: Floats
+    drawdown: Floats
+    color: str
+    dash: str
+    width: float
+
+
 def performance_figure(curves: pl.DataFrame, *, book_label: str, benchmark_label: str | None) -> Any:
     """Return equity above drawdown on one time axis, the book in front of its benchmark.
 
@@ -31,13 +49,41 @@ def performance_figure(curves: pl.DataFrame, *, book_label: str, benchmark_label
         book_label: Legend of the book.
         benchmark_label: Legend of the benchmark, None if there is none.
     """
+    lines = [
+        _Line(book_label, curves["equity"].to_numpy(), curves["drawdown"].to_numpy(), BLUE, "solid", 1.8)
+    ]
+    if benchmark_label is not None:
+        theirs, fall = curves["benchmark"].to_numpy(), curves["benchmark_drawdown"].to_numpy()
+        lines.append(_Line(benchmark_label, theirs, fall, GREY, "solid", 1.3))
+    return _growth_and_drawdown(curves["session_date"].to_numpy(), lines)
+
+
+def overlay_figure(sessions: Sequence[date], growth: Floats, labels: Sequence[str]) -> Any:
+    """Return the equity of several runs above their drawdowns; colours and dashes tell them apart.
+
+    Args:
+        sessions: Ascending, (T,).
+        growth: Growth of 1, (T, runs).
+        labels: Of the runs; at most as many as ``reports.plots.SERIES`` has styles.
+    """
+    lines = [
+        _Line(label, growth[:, place], drawdowns(growth[:, place]), color, dash, 1.6)
+        for place, (label, (color, dash)) in enumerate(zip(labels, SERIES, strict=False))
+    ]
+    return _growth_and_drawdown(np.array(sessions, dtype="datetime64[D]"), lines)
+
+
+def _growth_and_drawdown(sessions: Any, lines: Sequence[_Line]) -> Any:
+    """Return both panels, the first line in front of the others."""
     from bokeh.layouts import column
     from bokeh.models import ColumnDataSource, CrosshairTool, FixedTicker, NumeralTickFormatter, Span
 
-    source = ColumnDataSource({name: curves[name].to_numpy() for name in curves.columns})
-    shown = ["equity"] if benchmark_label is None else ["equity", "benchmark"]
-    values = pl.concat([curves[name].drop_nulls().drop_nans() for name in shown])
-    lowest, highest = float(values.min() or 0.0), float(values.max() or 0.0)  # type: ignore[arg-type]
+    columns = {"session_date": sessions}
+    for place, line in enumerate(lines):
+        columns |= {f"growth_{place}": line.growth, f"drawdown_{place}": line.drawdown}
+    source = ColumnDataSource(columns)
+    values = np.concatenate([line.growth[np.isfinite(line.growth)] for line in lines])
+    lowest, highest = (float(np.min(values)), float(np.max(values))) if len(values) else (0.0, 0.0)
     is_log = lowest > 0 and highest / lowest >= _LOG_FROM
 
     equity = blank(height=340, x_axis_type="datetime", y_axis_type="log" if is_log else "linear")
@@ -51,27 +97,21 @@ def performance_figure(curves: pl.DataFrame, *, book_label: str, benchmark_label
     drawdown.yaxis.formatter = NumeralTickFormatter(format="0%")
     drawdown.toolbar_location = None
 
-    tips = [("", "@session_date{%F}"), (book_label, "@equity{0.000}")]
-    falls = [("", "@session_date{%F}"), (book_label, "@drawdown{0.0%}")]
-    if benchmark_label is not None:
-        equity.line(
-            "session_date", "benchmark", source=source, color=GREY, width=1.3, legend_label=benchmark_label
+    tips, falls = [("", "@session_date{%F}")], [("", "@session_date{%F}")]
+    drawn = []
+    for place, line in reversed(list(enumerate(lines))):
+        style = {"source": source, "color": line.color, "line_dash": line.dash}
+        upper = equity.line(
+            "session_date", f"growth_{place}", width=line.width, legend_label=line.label, **style
         )
-        drawdown.line("session_date", "benchmark_drawdown", source=source, color=GREY, width=1.0)
-        tips.append((benchmark_label, "@benchmark{0.000}"))
-        falls.append((benchmark_label, "@benchmark_drawdown{0.0%}"))
-    front = equity.line(
-        "session_date", "equity", source=source, color=BLUE, width=1.8, legend_label=book_label
-    )
-    drawdown.varea("session_date", "drawdown", 0, source=source, color=BLUE, alpha=0.18)
-    edge = drawdown.line("session_date", "drawdown", source=source, color=BLUE, width=1.2)
-
+        if place == 0:
+            drawdown.varea("session_date", "drawdown_0", 0, source=source, color=line.color, alpha=0.15)
+        lower = drawdown.line("session_date", f"drawdown_{place}", width=line.width * 0.7, **style)
+        drawn.append((upper, lower))
+        tips.insert(1, (line.label, f"@growth_{place}{{0.000}}"))
+        falls.insert(1, (line.label, f"@drawdown_{place}{{0.0%}}"))
     overlay = Span(dimension="height", line_color=INK, line_alpha=0.4, line_width=1)
-    for plot, line, rows in ((equity, front, tips), (drawdown, edge, falls)):
-        plot.add_tools(CrosshairTool(overlay=overlay), hover(line, rows, mode="vline", dates=True))
-    legend = equity.legend[0]
-    legend.items = list(reversed(legend.items))
-    legend.location = "top_left"
-    legend.border_line_color = None
-    legend.label_text_font, legend.label_text_font_size, legend.label_text_color = FONT, "12px", INK
+    for plot, front, rows in ((equity, drawn[-1][0], tips), (drawdown, drawn[-1][1], falls)):
+        plot.add_tools(CrosshairTool(overlay=overlay), hover(front, rows, mode="vline", dates=True))
+    legend_at(equity, "top_left", first_on_top=True)
     return column(equity, drawdown, sizing_mode="stretch_width", spacing=4)

@@ -18,6 +18,19 @@ GRID = "#e8ecf1"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 
 
+# Told apart by colour, and by dashes where colour is not seen: up to eight curves in one plot.
+SERIES = (
+    (BLUE, "solid"),
+    (ORANGE, "solid"),
+    ("#007a5a", "dashed"),
+    ("#8a3a7c", "dashed"),
+    ("#2f9fd8", "dotted"),
+    ("#b07d00", "dotted"),
+    ("#1c2733", "dotdash"),
+    (GREY, "dotdash"),
+)
+
+
 def library_script() -> str:
     """Return bokeh's browser library as one script, without widgets, tables and maths."""
     from bokeh.resources import Resources
@@ -93,3 +106,20 @@ def hover(renderer: Any, tooltips: Sequence[tuple[str, str]], *, mode: str, date
 
     formatters = {f"@{name}": "datetime" for name in ("session_date", "start", "end")} if dates else {}
     return HoverTool(renderers=[renderer], tooltips=list(tooltips), mode=mode, formatters=formatters)
+
+
+def legend_at(plot: Any, place: str, *, first_on_top: bool = False) -> None:
+    """Give the plot's legend the report's look; a click on an entry hides its curve.
+
+    Args:
+        first_on_top: Whether the entry drawn last, in front of the others, stands first.
+    """
+    legend = plot.legend[0]
+    if first_on_top:
+        legend.items = list(reversed(legend.items))
+    legend.location = place
+    legend.click_policy = "hide"
+    legend.border_line_color = None
+    legend.background_fill_alpha = 0.7
+    legend.spacing = 0
+    legend.label_text_font, legend.label_text_font_size, legend.label_text_color = FONT, "12px", INK

@@ -13,6 +13,20 @@ LAST_ORDERS = 20
 NEWEST_TRADES = 5_000
 TOP_FEATURES = 20
 
+_SESSION_EQUITY = """
+select
+    session_date,
+    last(equity order by bar_at) as equity,
+    last(gross_exposure order by bar_at) as gross_exposure,
+    last(net_exposure order by bar_at) as net_exposure,
+    sum(turnover order by bar_at) as turnover,
+    last(benchmark order by bar_at) as benchmark
+from execution.equity
+where book = $book
+group by session_date
+order by session_date
+"""
+
 _ORDERS = """
 with filled as (
     select
@@ -220,9 +234,7 @@ def load(
     of_trading = {"book": trading_book}
     of_model = {"model_id": model_id}
     return ReportData(
-        equity=warehouse.read(
-            "select * exclude (book) from execution.equity where book = $book order by bar_at", of_book
-        ),
+        equity=session_equity(warehouse, book),
         metrics=book_metrics(warehouse, book),
         folds=warehouse.read("select * from ml.folds where model_id = $model_id order by fold", of_model),
         model_metrics=warehouse.read(
@@ -241,6 +253,14 @@ def load(
         gates=warehouse.read(_GATES, {**of_book, **of_model, "run_id": run_id}),
         quarantine=warehouse.read(_QUARANTINE, {"source": source, "dataset": dataset}),
     )
+
+
+def session_equity(warehouse: Warehouse, book: str) -> pl.DataFrame:
+    """Return a book at the close of each session, oldest first.
+
+    Columns: ``session_date, equity, gross_exposure, net_exposure, turnover`` (the session's sum), ``benchmark``.
+    """
+    return warehouse.read(_SESSION_EQUITY, {"book": book})
 
 
 def book_metrics(warehouse: Warehouse, book: str | None) -> dict[str, float | None]:

@@ -12,13 +12,12 @@ from urllib.parse import quote
 import polars as pl
 
 from reports import model_plots, performance_plots, plots, queries, rendering, sections
-from reports.formats import count, moment
+from reports.formats import MONTHS, count, moment
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
 _LAST_TRADES = 50
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SECTIONS = (
     ("summary", "Summary"),
     ("performance", "Performance"),
@@ -136,7 +135,7 @@ def _context(
         "has_equity": not data.equity.is_empty(),
         "benchmark": benchmark if any(year["benchmark"] is not None for year in months) else None,
         "months": months,
-        "month_names": _MONTHS,
+        "month_names": MONTHS,
         "metric_rows": sections.metric_rows(data.metrics),
         "has_benchmark_metrics": any(name.startswith("benchmark_") for name in data.metrics),
         "fold_metrics": fold_metrics,

@@ -240,19 +240,19 @@ def curves(equity: pl.DataFrame) -> pl.DataFrame:
     on which a benchmark has no value are NaN in its columns.
 
     Args:
-        equity: ``execution.equity`` of one book, oldest first.
+        equity: Of ``queries.session_equity``.
     """
-    frame = equity.select("bar_at", "session_date")
+    frame = equity.select("session_date")
     for name, fall in (("equity", "drawdown"), ("benchmark", "benchmark_drawdown")):
-        known = equity.filter(pl.col(name).is_finite()).select("bar_at", name)
+        known = equity.filter(pl.col(name).is_finite()).select("session_date", name)
         if known.is_empty():
             continue
         values = known[name].to_numpy()
         curve = known.select(
-            "bar_at", (pl.col(name) / values[0]).alias(name), pl.Series(fall, drawdowns(values))
+            "session_date", (pl.col(name) / values[0]).alias(name), pl.Series(fall, drawdowns(values))
         )
-        frame = frame.join(curve, on="bar_at", how="left", maintain_order="left")
-    return frame.drop("bar_at").with_columns(pl.exclude("session_date").fill_null(float("nan")))
+        frame = frame.join(curve, on="session_date", how="left", maintain_order="left")
+    return frame.with_columns(pl.exclude("session_date").fill_null(float("nan")))
 
 
 def month_rows(equity: pl.DataFrame) -> list[dict[str, Any]]:
@@ -261,7 +261,7 @@ def month_rows(equity: pl.DataFrame) -> list[dict[str, Any]]:
     Returns are fractions; None where there is no session or no return. A year's is its months' compounded.
 
     Args:
-        equity: ``execution.equity`` of one book, oldest first.
+        equity: Of ``queries.session_equity``.
     """
     months = _months(equity, "equity")
     benchmark = _months(equity, "benchmark")

@@ -40,7 +40,8 @@ def test_the_best_run_is_marked_and_named_with_its_report(home: Home) -> None:
         ]
     )
 
-    assert lines[-1] == f"best: model.max_depth=4  (Sharpe 0.71, report {report})"
+    assert lines[-2] == f"best: model.max_depth=4  (Sharpe 0.71, report {report})"
+    assert lines[-1] == "side by side: quantmill flow=compare run=run-a,run-b"
     (marked,) = (line for line in lines if "★" in line)
     assert "model.max_depth=4" in marked
     assert "+10.0%" in marked

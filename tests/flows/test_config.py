@@ -20,6 +20,7 @@ CHOICES = [(group, choice) for group in SCHEMAS for choice in choices_of(group)]
 NEEDS = {
     ("source", "parquet"): ["source.path=x"],
     ("source", "csv"): ["source.path=x"],
+    ("flow", "compare"): ["flow.runs=[a,b]"],
     ("universe", "list"): ["universe.symbols=[A]"],
     ("strategy", "intraday_mean_reversion"): ["source=synthetic", "source.timeframe=1m"],
     ("costs", "fitted"): ["costs.slippage_model=s0123456789abcdef"],
@@ -101,6 +102,7 @@ def test_every_key_misspelt_is_refused_by_name(key: str) -> None:
         ("source.timezone=Mars/Base", ["source.timezone"]),
         ("source.timeframe=2d", ["source.timeframe", "1d"]),
         ("flow.start=2012-01-02", ["flow.start and flow.end"]),
+        ("flow.runs=[a]", ["flow.runs", "flow=compare", "was ['a']"]),
         ("flow.audit_cuts=0", ["flow.audit_cuts", "1..1000", "was 0"]),
         ("flow.audit_seed=-1", ["flow.audit_seed", "0..4294967295", "was -1"]),
         ("flow.audit_symbols=few", ["flow.audit_symbols", "'few'", "conf/flow/"]),

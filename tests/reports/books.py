@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, time
 from typing import Any
 
@@ -38,13 +39,16 @@ def table(warehouse: Warehouse, contract: schemas.Table, *rows: dict[str, Any]) 
 
 
 def equity(
-    warehouse: Warehouse, *, benchmark: tuple[float | None, ...] | None = (50.0, 51.0, 51.0, 56.1)
+    warehouse: Warehouse,
+    *,
+    benchmark: tuple[float | None, ...] | None = (50.0, 51.0, 51.0, 56.1),
+    values: tuple[float, ...] = (100.0, 110.0, 99.0, 104.5),
+    book: str = BOOK,
 ) -> None:
-    values = (100.0, 110.0, 99.0, 104.5)
     marks = benchmark or (None,) * 4
     frame = pl.DataFrame(
         {
-            "book": [BOOK] * 4,
+            "book": [book] * 4,
             "bar_at": [bar_at(day) for day in SESSIONS],
             "session_date": SESSIONS,
             "equity": values,
@@ -177,3 +181,27 @@ def manifest() -> dict[str, Any]:
         "libraries": {"polars": "1.0"},
         "stages": {"ingest": {"seconds": 0.5, "skipped": False}, "build": {"seconds": 0.1, "skipped": True}},
     }
+
+
+def run(
+    warehouse: Warehouse,
+    run_id: str,
+    *,
+    book: str | None = BOOK,
+    number: int = 1,
+    state: str = "done",
+    config: dict[str, Any] | None = None,
+    **more: Any,
+) -> None:
+    """A row of the ledger; a higher ``number`` started later."""
+    row = {
+        "run_id": run_id,
+        "flow": "backtest",
+        "started_at": bar_at(date(2024, 3, number)),
+        "state": state,
+        "book": book,
+        "config": json.dumps(config or manifest()["config"]),
+        "data_version": "d1",
+        "code_version": "e1",
+    }
+    table(warehouse, schemas_ops.RUNS, {**row, **more})

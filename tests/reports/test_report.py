@@ -6,7 +6,6 @@ import io
 import json
 import re
 from datetime import datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +13,11 @@ import pytest
 
 from reports.report import write_report
 from tests.reports import books
+from tests.reports.page import HOSTILE, Page
 from transforms import schemas_ops
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
-
-HOSTILE = "<script>alert('x')</script>\"&"
-
-
-class Page(HTMLParser):
-    """What a browser would make of the file: its text, its references, its scripts."""
-
-    def __init__(self, content: str) -> None:
-        super().__init__()
-        self.content = content
-        self.words: list[str] = []
-        self.references: list[str] = []
-        self.styles: list[str] = []
-        self.scripts: list[str] = []
-        self.plots: list[str] = []
-        self.handlers: list[str] = []
-        self.policy = ""
-        self._inside = ""
-        self.feed(content)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self._inside = tag
-        self.references += [
-            value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")
-        ]
-        self.handlers += [name for name, _ in attrs if name.startswith("on")]
-        self.styles += [value or "" for name, value in attrs if name == "style"]
-        if given.get("class") == "plot":
-            self.plots.append(given["id"] or "")
-        if given.get("http-equiv") == "Content-Security-Policy":
-            self.policy = given["content"] or ""
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "script":
-            self.scripts.append(data)
-        elif self._inside == "style":
-            self.styles.append(data)
-        else:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 def report(warehouse: Warehouse, home: Home, *, run_id: str = books.RUN, **changed: Any) -> Page:
@@ -103,9 +56,8 @@ def test_a_full_report_refers_to_nothing_outside_itself_but_the_data_docs(
 
     page = report(full, home, data_docs=docs)
 
-    outside = [link for link in page.references if not link.startswith(("#", "data:"))]
-    assert outside == [f"../data_docs/{books.RUN}/raw_bars.html"] * 2
-    assert (home.reports / outside[0]).resolve() == docs.resolve()
+    assert page.outside == [f"../data_docs/{books.RUN}/raw_bars.html"] * 2
+    assert (home.reports / page.outside[0]).resolve() == docs.resolve()
     assert not [style for style in page.styles if "url(" in style or "@import" in style]
     assert "default-src 'none'" in page.policy
     assert page.plots == ["plot-performance", "plot-folds", "plot-importance"]
