@@ -98,8 +98,8 @@ def _scan(  # noqa: PLR0917 - compiled kernels take their arguments by position
             highest = high[t]
         if low[t] < lowest:  # noqa: PLR1730
             lowest = low[t]
-    _reach(real, k, highest * basis)
-    _reach(real, k, lowest * basis)
+    real[_HIGHEST, k] = max(real[_HIGHEST, k], highest * basis)
+    real[_LOWEST, k] = min(real[_LOWEST, k], lowest * basis)
 
 
 @compiled
