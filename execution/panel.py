@@ -16,7 +16,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from execution.config import AccountConfig, PortfolioConfig, StrategyConfig
-from execution.session_clock import minutes_since_open
 from execution.types import Floats, Scores, Snapshot
 from transforms.errors import ConfigError, QuantmillError, nearest
 from transforms.warehouse import Warehouse
@@ -38,7 +37,6 @@ class Panel:
         dividend: Cash per share with this ex-date, on the bar's basis, (T, N); 0 if none.
         benchmark: Total-return close of the benchmark, carried over bars it lacks, (T,); NaN before its
             first.
-        minutes: Minutes from the session's open to each bar's start, (T,); None where every bar begins with it.
     """
 
     symbols: tuple[str, ...]
@@ -52,7 +50,6 @@ class Panel:
     split_ratio: Floats
     dividend: Floats
     benchmark: Floats
-    minutes: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.bar_at)
@@ -289,7 +286,6 @@ def load_panel(warehouse: Warehouse, *, end: date | None = None) -> Panel:
         split_ratio=split_ratio,
         dividend=dividend,
         benchmark=_benchmark(warehouse, grid),
-        minutes=minutes_since_open(warehouse, grid["bar_at"].to_list(), grid["session_date"].to_list()),
     )
 
 

@@ -101,17 +101,6 @@ def test_benchmark_is_carried_over_bars_it_lacks(warehouse: Warehouse) -> None:
     assert load_panel(warehouse).benchmark.tolist() == pytest.approx([NAN, 100, 100, 102], nan_ok=True)
 
 
-def test_intraday_bars_know_their_minute_of_the_session(warehouse: Warehouse) -> None:
-    write_marts(warehouse, panel([[10.0]] * 2))
-    np.testing.assert_array_equal(load_panel(warehouse).minutes, [0, 0])
-    warehouse.execute("update marts.bars set timeframe = '1h', bar_at = bar_at + interval 16 hour")
-    warehouse.execute(
-        "create table staging.stg_raw__sessions as select distinct session_date, "
-        "session_date + interval 870 minute as open_at from marts.bars"
-    )
-    np.testing.assert_array_equal(load_panel(warehouse).minutes, [90, 90])
-
-
 def test_null_score_is_no_score(warehouse: Warehouse) -> None:
     written = panel([[10.0, 20.0]] * 2)
     write_marts(warehouse, written, score=np.array([[NAN, NAN], [0.5, NAN]]), model_id="m1", null_scores=True)
