@@ -76,7 +76,8 @@ FLOWS = ("trades", "commission", "fees", "dividends", "in_lieu", "borrow", "inte
 
 def _record(ints: str, floats: str) -> np.dtype[Any]:
     return np.dtype(
-        [(name, np.int64) for name in ints.split()] + [(name, np.float64) for name in floats.split()]
+        [(name, np.int64) for name in ints.split()] + [(name, np.float64) for name in floats.split()],
+        align=True,
     )
 
 

@@ -12,7 +12,7 @@ import numba
 _F = TypeVar("_F", bound=Callable[..., object])
 
 # numba compiles a kernel anew when its own file has changed, and does not see that one has whose kernels it calls.
-# Kernels call those of their own file and of this one; its digest names the folder of the cache.
+# A digest of those files names the folder of the cache. Operators call kernels of their own file and of this one.
 SHARED = "doubling"
 
 
@@ -33,18 +33,28 @@ def compiled_sum(function: _F) -> _F:
     return _compiled(function, fastmath={"reassoc", "nsz", "contract"})
 
 
-def _compiled(function: _F, **options: Any) -> _F:
+def compiled_with_package(function: _F) -> _F:
+    """As ``compiled``, for kernels that call those of other files of their package.
+
+    A change of any file of the package compiles all of them anew.
+    """
+    package = Path(function.__code__.co_filename).parent
+    return _compiled(function, cache=_cache(package, sorted(package.glob("*.py"))))
+
+
+def _compiled(function: _F, *, cache: str | None = None, **options: Any) -> _F:
     config: Any = numba.config
     folder = config.CACHE_DIR
-    config.CACHE_DIR = str(_cache(folder))
+    here = Path(__file__)
+    config.CACHE_DIR = cache or _cache(here.parent, [here.with_name(f"{SHARED}.py")])
     try:
         return cast("_F", numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
     finally:
         config.CACHE_DIR = folder
 
 
-def _cache(folder: str) -> Path:
-    """Where compiled kernels are kept; where that cannot be written to, numba takes a folder of the user's."""
-    here = Path(__file__)
-    digest = hashlib.sha256(here.with_name(f"{SHARED}.py").read_bytes()).hexdigest()[:12]
-    return Path(folder or here.parent / "__pycache__") / f"kernels-{digest}"
+def _cache(package: Path, sources: list[Path]) -> str:
+    """Where a package's kernels are kept; where that cannot be written to, numba takes a folder of the user's."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    config: Any = numba.config
+    return str(Path(config.CACHE_DIR or package / "__pycache__") / f"kernels-{digest}")

@@ -1,0 +1,387 @@
+"""One bar, step by step as in ``docs/simulator.md``, and the loop over the bars."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from execution.kernel.book import cancel_all, carry_out, enter, expire, sort_orders, split_orders, sweep
+from execution.kernel.decisions import decide_here
+from execution.kernel.desk import (
+    AFTER,
+    AT_THE_CLOSE,
+    DUST,
+    FORCED,
+    HELD,
+    NEVER,
+    OPEN_ORDERS,
+    Arrays,
+    Tape,
+)
+from execution.kernel.exits import close_vanished, exits, has_exits
+from execution.kernel.fills import close_trip, whole, whole_up
+from execution.kernel.types import (
+    DAY,
+    MARGIN_CALL,
+    VANISHED,
+    Floats,
+    Ints,
+    Orders,
+    Records,
+    Targets,
+)
+from transforms.operators.compiled import compiled_with_package as compiled
+
+
+@compiled
+def warm(prices: Records, close: Floats, ratio: Floats, session: Ints, first: int) -> None:
+    """Take last prices and closes before them from the bars before ``first``, as a run over them would have."""
+    for i in range(len(prices)):
+        newest, older = -1, -1
+        for t in range(first - 1, -1, -1):
+            if close[t, i] > 0.0:
+                if newest < 0:
+                    newest = t
+                else:
+                    older = t
+                    break
+        price = prices[i]
+        price.last, price.before, price.seen = math.nan, math.nan, NEVER
+        if newest < 0:
+            continue
+        last, before = close[newest, i], math.nan
+        if older >= 0:
+            before = close[older, i]
+            for t in range(older + 1, newest + 1):
+                if ratio[t, i] != 1.0:
+                    before /= ratio[t, i]
+        for t in range(newest + 1, first):
+            if ratio[t, i] != 1.0:
+                last /= ratio[t, i]
+                before /= ratio[t, i]
+        price.last, price.before, price.seen = last, before, session[newest]
+
+
+@compiled
+def _list_held(desk: Any, symbols: Records, lists: Ints) -> None:
+    if not desk.is_stale:
+        return
+    count = 0
+    for i in range(len(symbols)):
+        if symbols[i].quantity != 0.0:
+            lists[HELD, count] = i
+            count += 1
+    desk.n_held = count
+    desk.is_stale = 0
+
+
+@compiled
+def _split_and_pay(
+    desk: Any,
+    symbols: Records,
+    prices: Records,
+    orders: Records,
+    trips: Records,
+    actions: Records,
+    lists: Ints,
+    ratios: Floats,
+    dividends: Floats,
+    opens: Floats,
+) -> None:
+    """Carry out splits and dividends (step 1); the floats are this bar's, (N,)."""
+    is_split = False
+    for i in range(len(ratios)):
+        if ratios[i] != 1.0:
+            is_split = True
+            prices[i].last /= ratios[i]
+            prices[i].before /= ratios[i]
+            split_orders(desk, symbols, orders, lists, i, ratios[i])
+    if is_split:
+        sweep(desk, orders, lists)
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
+        ratio, dividend = ratios[i], dividends[i]
+        if ratio == 1.0 and dividend == 0.0:
+            continue
+        symbol = symbols[i]
+        quantity, paid_in_lieu = symbol.quantity, 0.0
+        if ratio != 1.0:
+            quantity *= ratio
+            symbol.entry /= ratio
+            symbol.high /= ratio
+            symbol.low /= ratio
+            price = opens[i] if opens[i] > 0.0 else prices[i].last
+            if desk.whole_shares:
+                kept = whole(quantity, 1.0)
+                paid_in_lieu = (quantity - kept) * price
+                quantity = kept
+            if abs(quantity) < DUST:
+                desk.reason, desk.moment = VANISHED, FORCED
+                close_trip(desk, symbol, trips, i, price)
+                quantity = 0.0
+                desk.is_stale = 1
+        paid = quantity * dividend
+        desk.cash += paid_in_lieu + paid
+        desk.in_lieu += paid_in_lieu
+        desk.dividends += paid
+        symbol.quantity = quantity
+        action = actions[desk.n_actions]
+        desk.n_actions += 1
+        action.bar = desk.t
+        action.symbol = i
+        action.ratio = ratio
+        action.quantity = quantity
+        action.cash = paid_in_lieu + paid
+
+
+@compiled
+def _carry(
+    desk: Any, symbols: Records, prices: Records, lists: Ints, borrow_rate: Floats, days: float
+) -> None:
+    """Charge borrow fees, then interest on the cash (step 2)."""
+    shorts, fee = 0.0, 0.0
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
+        if symbols[i].quantity < 0.0:
+            value = -symbols[i].quantity * prices[i].last
+            shorts += value
+            fee += value * borrow_rate[i]
+    fee *= days / 365.0
+    desk.cash -= fee
+    desk.borrow -= fee
+    paid = 0.0
+    if desk.cash < 0.0:
+        paid = desk.cash * desk.margin_rate * days / 365.0
+    elif desk.cash > shorts:
+        paid = (desk.cash - shorts) * desk.cash_rate * days / 365.0
+    desk.cash += paid
+    desk.interest += paid
+
+
+@compiled
+def _take_up(arrays: Arrays, tape: Tape, t: int) -> None:
+    """Take up the bar of every symbol that is held or has an order."""
+    desk, market = arrays.desk[0], tape.market
+    symbols, prices, lists, orders = arrays.symbols, arrays.prices, arrays.lists, arrays.orders
+    spread = tape.spread[tape.bucket[t]]
+    latest = -1
+    for k in range(desk.n_held + desk.n_open):
+        i = lists[HELD, k] if k < desk.n_held else orders[lists[OPEN_ORDERS, k - desk.n_held]].symbol
+        if i == latest:
+            continue
+        latest = i
+        symbol = symbols[i]
+        symbol.used = 0.0
+        symbol.moment = FORCED
+        symbol.last = prices[i].last
+        symbol.day_open = market.open[t, i]
+        symbol.day_high = market.high[t, i]
+        symbol.day_low = market.low[t, i]
+        symbol.day_close = market.close[t, i]
+        symbol.day_volume = market.volume[t, i]
+        symbol.day_vwap = market.vwap[t, i]
+        symbol.day_volatility = market.volatility[t, i]
+        symbol.spread = spread[i]
+        symbol.is_shortable = market.is_shortable[t, i]
+
+
+@compiled
+def _mark(
+    desk: Any, symbols: Records, prices: Records, lists: Ints, close: Floats, session: int
+) -> tuple[float, float]:
+    """Take up this bar's closes and extremes (step 7); return equity and Σ |quantity × last price|."""
+    for i in range(len(close)):
+        if close[i] > 0.0:
+            price = prices[i]
+            price.before = price.last if price.seen != NEVER else math.nan
+            price.last = close[i]
+            price.seen = session
+    total, lost, gross = desk.cash, 0.0, 0.0
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
+        symbol = symbols[i]
+        symbol.age += 1
+        if symbol.day_open > 0.0 and symbol.moment != AT_THE_CLOSE:
+            symbol.high = max(symbol.high, symbol.day_high)
+            symbol.low = min(symbol.low, symbol.day_low)
+        value = symbol.quantity * prices[i].last
+        gross += abs(value)
+        # Knuth's two-sum: what rounding lost is kept, so that the sum is right to the last bit or two.
+        added = total + value
+        part = added - total
+        lost += (total - (added - part)) + (value - part)
+        total = added
+    return total + lost, gross
+
+
+@compiled
+def _judge(desk: Any, symbols: Records, orders: Records, lists: Ints, equity: float, gross: float) -> None:
+    """Ruin or call for margin where the account is no longer good for its positions (step 9)."""
+    if equity <= 0.0:
+        desk.is_ruined = 1
+    if desk.is_ruined:
+        cancel_all(desk, symbols, orders, lists)
+        return
+    if not desk.is_margin or desk.maintenance_margin * gross <= equity * (1.0 + 1e-12):
+        return
+    fraction = 1.0 - equity / (desk.initial_margin * gross)
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
+        held = symbols[i].quantity
+        cut = whole_up(held * fraction, desk.lot)
+        if abs(cut) > abs(held):
+            cut = held
+        if cut * held > 0.0 and abs(cut) >= DUST:
+            enter(desk, symbols[i], orders, lists, i, -cut, 0.0)
+            order = orders[desk.n_orders - 1]
+            order.reason = MARGIN_CALL
+            order.time_in_force = DAY
+
+
+@compiled
+def _admit(
+    desk: Any, symbols: Records, prices: Records, orders: Records, lists: Ints, sent: Orders, t: int
+) -> None:
+    """Let orders from outside that were sent at the close before enter the book."""
+    desk.t = t - 1
+    while desk.n_admitted < len(sent.bar) and sent.bar[desk.n_admitted] < t:
+        k = desk.n_admitted
+        i = sent.symbol[k]
+        desk.n_admitted += 1
+        symbols[i].last = prices[i].last
+        enter(desk, symbols[i], orders, lists, i, sent.quantity[k], sent.goal[k])
+        order = orders[desk.n_orders - 1]
+        order.type = sent.type[k]
+        order.time_in_force = sent.time_in_force[k]
+        order.reason = sent.reason[k]
+        order.limit = order.limit_level = sent.limit[k]
+        order.stop = order.level = sent.stop[k]
+        order.trail = sent.trail[k]
+    desk.t = t
+    if desk.is_ruined:
+        cancel_all(desk, symbols, orders, lists)
+
+
+@compiled
+def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
+    """Steps 1 to 7 of a bar; return equity and Σ |quantity × last price|."""
+    desk, market = arrays.desk[0], tape.market
+    symbols, prices, orders, lists = arrays.symbols, arrays.prices, arrays.orders, arrays.lists
+    fills, trips = arrays.fills, arrays.trips
+    desk.trades = desk.commission = desk.fees = 0.0
+    desk.dividends = desk.in_lieu = desk.borrow = desk.interest = 0.0
+    desk.t = t
+    desk.traded = 0.0
+    desk.is_summed = 0
+    desk.sec_rate = tape.sale_rate[t]
+    desk.taf = tape.sale_per_share[t]
+    desk.taf_maximum = tape.sale_maximum[t]
+    _split_and_pay(
+        desk,
+        symbols,
+        prices,
+        orders,
+        trips,
+        arrays.actions,
+        lists,
+        market.split_ratio[t],
+        market.dividend[t],
+        market.open[t],
+    )
+    _list_held(desk, symbols, lists)
+    if desk.is_started and market.days[t] > 0.0:
+        _carry(desk, symbols, prices, lists, tape.borrow_rate, market.days[t])
+    _take_up(arrays, tape, t)
+    session = market.session[t]
+    if desk.exit_after_missing_sessions > 0 and (t == 0 or session != market.session[t - 1]):
+        close_vanished(desk, symbols, prices, fills, trips, lists, session)
+    desk.n_active = 0
+    if desk.n_open > 0:
+        sort_orders(desk, orders, lists, len(symbols))
+    exiting = has_exits(desk)
+    for moment in range(FORCED, AT_THE_CLOSE + 1):
+        desk.moment = moment
+        if moment == FORCED or (exiting and moment != AT_THE_CLOSE):
+            exits(desk, symbols, orders, fills, trips, lists)
+        if desk.n_active > 0 and moment not in (FORCED, AFTER):
+            carry_out(desk, symbols, orders, fills, trips, lists)
+        _list_held(desk, symbols, lists)
+    return _mark(desk, symbols, prices, lists, market.close[t], session)
+
+
+@compiled
+def _has_room(arrays: Arrays, new: int) -> bool:
+    """Whether the logs hold whatever one more bar may add, with ``new`` orders from outside."""
+    desk, count = arrays.desk[0], len(arrays.symbols)
+    fills = 5 * count + desk.n_open + new
+    room: bool = (
+        desk.n_orders + 5 * count + new <= len(arrays.orders)
+        and desk.n_fills + fills <= len(arrays.fills)
+        and desk.n_trips + fills <= len(arrays.trips)
+        and desk.n_actions + count <= len(arrays.actions)
+        and desk.n_events + 3 * count + 1 <= len(arrays.events)
+    )
+    return room
+
+
+@compiled
+def loop(
+    arrays: Arrays,
+    tape: Tape,
+    targets: Targets,
+    sent: Orders,
+    weights: Floats,
+    row: int,
+    t: int,
+    first: int,
+    last: int,
+    curve: Floats,
+    quantity: Floats,
+) -> tuple[int, int]:
+    """Run bars until ``last`` or until a log is full; return the next bar and the next row of the targets.
+
+    Args:
+        curve: To fill, (T, 10): cash, equity, traded value, flows.
+        quantity: To fill, (T, N), or without rows.
+    """
+    desk, session = arrays.desk[0], tape.market.session
+    symbols, prices, orders, lists = arrays.symbols, arrays.prices, arrays.orders, arrays.lists
+    while t < last:
+        new = 0
+        while desk.n_admitted + new < len(sent.bar) and sent.bar[desk.n_admitted + new] < t:
+            new += 1
+        if not _has_room(arrays, new):
+            break
+        if new > 0:
+            _admit(desk, symbols, prices, orders, lists, sent, t)
+        equity, gross = _settle(arrays, tape, t)
+        desk.is_started = 1
+        if desk.n_active > 0:
+            is_session_end = t + 1 == len(session) or session[t + 1] != session[t]
+            expire(desk, symbols, orders, lists, is_session_end)
+        _judge(desk, symbols, orders, lists, equity, gross)
+        if row < len(targets.bar) and targets.bar[row] == t:
+            if not desk.is_ruined:
+                for i in range(len(symbols)):
+                    weights[row, i] = targets.weight[row, i]
+                decide_here(
+                    desk,
+                    symbols,
+                    prices,
+                    orders,
+                    arrays.events,
+                    lists,
+                    weights[row],
+                    targets.confidence[row],
+                    session[t],
+                )
+            row += 1
+        at = curve[t - first]
+        at[0], at[1], at[2] = desk.cash, equity, desk.traded
+        at[3], at[4], at[5] = desk.trades, desk.commission, desk.fees
+        at[6], at[7], at[8], at[9] = desk.dividends, desk.in_lieu, desk.borrow, desk.interest
+        if len(quantity) > 0:
+            for i in range(len(symbols)):
+                quantity[t - first, i] = symbols[i].quantity
+        t += 1
+    return t, row

@@ -1,0 +1,255 @@
+"""Target weights → risk rules → orders, at the close of a bar (step 10).
+
+Rules, in order: price sanity (``no_price``, ``stale_price``, ``price_move``: the symbol is left alone, weight NaN),
+``min_price`` and ``min_confidence`` (the position may shrink or close but not open or grow),
+``max_position_weight`` (cut), ``max_gross`` (all scaled down alike; positions left alone count and cannot be scaled).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from execution.kernel.book import end, enter, sweep
+from execution.kernel.desk import DUST, OPEN_ORDERS
+from execution.kernel.fills import whole
+from execution.kernel.types import (
+    EXPLICIT,
+    LIMIT,
+    MARGIN_CALL,
+    MAX_GROSS,
+    MAX_POSITION_WEIGHT,
+    MIN_CONFIDENCE,
+    MIN_PRICE,
+    NO_PRICE,
+    PRICE_MOVE,
+    REPLACED,
+    STALE_PRICE,
+    STOP,
+    STOP_LIMIT,
+    TARGET,
+    TRAILING_STOP,
+    Floats,
+    Ints,
+    Records,
+)
+from transforms.operators.compiled import compiled_with_package as compiled
+
+
+@compiled
+def _moved_too_far(desk: Any, price: Any) -> bool:
+    """Whether the last close-to-close move is implausible; a first close made none."""
+    too_far: bool = price.before > 0.0 and abs(price.last / price.before - 1.0) > desk.max_price_move
+    return too_far
+
+
+@compiled
+def _prudent_equity(desk: Any, symbols: Records, prices: Records) -> float:
+    """Return cash + Σ quantity × last price, where a price that jumped counts with the worse of its last two values."""
+    total, lost = desk.cash, 0.0
+    for i in range(len(symbols)):
+        quantity = symbols[i].quantity
+        if quantity == 0.0:
+            continue
+        value = quantity * prices[i].last
+        if _moved_too_far(desk, prices[i]):
+            value = min(value, quantity * prices[i].before)
+        added = total + value
+        part = added - total
+        lost += (total - (added - part)) + (value - part)
+        total = added
+    prudent: float = total + lost
+    return prudent
+
+
+@compiled
+def _event(desk: Any, events: Records, i: int, rule: int, before: float, after: float) -> None:
+    event = events[desk.n_events]
+    desk.n_events += 1
+    event.bar = desk.t
+    event.symbol = i
+    event.rule = rule
+    event.before = before
+    event.after = after
+
+
+@compiled
+def _no_larger(weight: float, held: float) -> float:
+    """Return the weight nearest to ``weight`` that neither opens nor enlarges what is held."""
+    if held >= 0.0:
+        return min(max(weight, 0.0), held)
+    return max(min(weight, 0.0), held)
+
+
+@compiled
+def _check_prices(
+    desk: Any, symbols: Records, prices: Records, events: Records, weights: Floats, session: int
+) -> None:
+    for rule in (NO_PRICE, STALE_PRICE, PRICE_MOVE):
+        for i in range(len(weights)):
+            if math.isnan(weights[i]) or (weights[i] == 0.0 and symbols[i].weight_held == 0.0):
+                continue
+            is_priced = prices[i].last > 0.0
+            if rule == NO_PRICE:
+                is_met = not is_priced
+            elif rule == STALE_PRICE:
+                is_met = is_priced and session - prices[i].seen > desk.max_stale_sessions
+            else:
+                is_met = is_priced and _moved_too_far(desk, prices[i])
+            if is_met:
+                _event(desk, events, i, rule, weights[i], math.nan)
+                weights[i] = math.nan
+
+
+@compiled
+def _limit(
+    desk: Any, symbols: Records, prices: Records, events: Records, weights: Floats, confidence: Floats
+) -> None:
+    for rule in (MIN_PRICE, MIN_CONFIDENCE, MAX_POSITION_WEIGHT):
+        for i in range(len(weights)):
+            weight = weights[i]
+            allowed = weight
+            if rule == MAX_POSITION_WEIGHT:
+                allowed = min(max(weight, -desk.max_position_weight), desk.max_position_weight)
+            elif rule == MIN_PRICE:
+                if prices[i].last < desk.min_price:
+                    allowed = _no_larger(weight, symbols[i].weight_held)
+            elif not confidence[i] >= desk.min_confidence:
+                allowed = _no_larger(weight, symbols[i].weight_held)
+            if allowed != weight and not math.isnan(weight):
+                _event(desk, events, i, rule, weight, allowed)
+                weights[i] = allowed
+
+
+@compiled
+def _cap_gross(desk: Any, symbols: Records, events: Records, weights: Floats) -> None:
+    frozen, active = 0.0, 0.0
+    for i in range(len(weights)):
+        if math.isnan(weights[i]):
+            frozen += abs(symbols[i].weight_held)
+        else:
+            active += abs(weights[i])
+    limit = desk.max_gross
+    if active == 0.0 or frozen + active <= limit * (1.0 + 1e-12):
+        return
+    scale = max(0.0, limit - frozen) / active
+    for i in range(len(weights)):
+        weights[i] *= scale
+    _event(desk, events, -1, MAX_GROSS, frozen + active, frozen + active * scale)
+
+
+@compiled
+def _size(desk: Any, symbols: Records, prices: Records, weights: Floats, equity: float) -> None:
+    """Put into ``change`` the signed shares that lead to the weights; 0 where the change is not worth it."""
+    for i in range(len(weights)):
+        symbols[i].change = 0.0
+        held, price = symbols[i].quantity + symbols[i].called, prices[i].last
+        if math.isnan(weights[i]) or (weights[i] == 0.0 and held == 0.0) or not price > 0.0:
+            continue
+        if weights[i] == 0.0:
+            symbols[i].change = -held
+            continue
+        change = whole(whole(weights[i] * equity / price, desk.lot) - held, desk.lot)
+        value = abs(change) * price
+        if value >= desk.min_trade_weight * equity and value >= desk.min_notional and abs(change) >= DUST:
+            symbols[i].change = change
+
+
+@compiled
+def _weigh(
+    desk: Any,
+    symbols: Records,
+    prices: Records,
+    orders: Records,
+    events: Records,
+    lists: Ints,
+    weights: Floats,
+    confidence: Floats,
+    session: int,
+) -> float:
+    """Apply the risk rules to target weights, in place, and put the shares to trade into ``change``."""
+    equity = _prudent_equity(desk, symbols, prices)
+    for i in range(len(weights)):
+        symbols[i].called = 0.0
+    for k in range(desk.n_open):
+        order = orders[lists[OPEN_ORDERS, k]]
+        if order.reason == MARGIN_CALL:
+            symbols[order.symbol].called += order.remaining
+    for i in range(len(weights)):
+        held = symbols[i].quantity + symbols[i].called
+        symbols[i].weight_held = 0.0
+        if equity > 0.0:
+            if held != 0.0:
+                symbols[i].weight_held = held * prices[i].last / equity
+        else:
+            weights[i] = 0.0
+            if held != 0.0:
+                symbols[i].weight_held = math.copysign(1.0, held)
+    _check_prices(desk, symbols, prices, events, weights, session)
+    _limit(desk, symbols, prices, events, weights, confidence)
+    _cap_gross(desk, symbols, events, weights)
+    _size(desk, symbols, prices, weights, equity)
+    return equity
+
+
+@compiled
+def _replace(desk: Any, symbols: Records, orders: Records, lists: Ints, weights: Floats) -> None:
+    """End the orders that a decision with these weights takes the place of."""
+    for k in range(desk.n_open):
+        order = orders[lists[OPEN_ORDERS, k]]
+        is_ours = order.reason not in (EXPLICIT, MARGIN_CALL)
+        if is_ours and not math.isnan(weights[order.symbol]):
+            order.status = REPLACED
+            end(desk, symbols, order)
+    sweep(desk, orders, lists)
+
+
+@compiled
+def _place(
+    desk: Any, symbols: Records, prices: Records, orders: Records, lists: Ints, weights: Floats
+) -> None:
+    """Put the orders for ``change`` into the book, by symbol."""
+    for i in range(len(weights)):
+        change = symbols[i].change
+        if change == 0.0:
+            continue
+        side = 1.0 if change > 0.0 else -1.0
+        price = prices[i].last
+        symbols[i].last = price
+        enter(desk, symbols[i], orders, lists, i, change, symbols[i].quantity + symbols[i].called + change)
+        order = orders[desk.n_orders - 1]
+        order.reason = TARGET
+        order.time_in_force = desk.time_in_force
+        if weights[i] == 0.0:
+            continue
+        kind = desk.order_type
+        order.type = kind
+        if kind in (LIMIT, STOP_LIMIT):
+            order.limit = order.limit_level = price * (1.0 - side * desk.limit_distance)
+        if kind in (STOP, STOP_LIMIT):
+            order.stop = order.level = price * (1.0 + side * desk.stop_distance)
+        if kind == TRAILING_STOP:
+            order.trail = desk.trail
+
+
+@compiled
+def decide_here(
+    desk: Any,
+    symbols: Records,
+    prices: Records,
+    orders: Records,
+    events: Records,
+    lists: Ints,
+    weights: Floats,
+    confidence: Floats,
+    session: int,
+) -> float:
+    """Decide at a close: apply the risk rules to ``weights``, in place, and put the orders into the book.
+
+    Returns:
+        The prudent equity (USD) that the weights are fractions of. Where it is not above 0, all is closed.
+    """
+    equity = _weigh(desk, symbols, prices, orders, events, lists, weights, confidence, session)
+    _replace(desk, symbols, orders, lists, weights)
+    _place(desk, symbols, prices, orders, lists, weights)
+    return equity

@@ -1,0 +1,135 @@
+"""What closes a position without a decision: buy-ins, ruin, stops, targets, time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from execution.kernel.book import enter
+from execution.kernel.desk import AFTER, AT_THE_OPEN, DUST, FORCED, HELD, IN_THE_RANGE
+from execution.kernel.fills import book_fill, fill
+from execution.kernel.types import (
+    BUY_IN,
+    RUIN,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    TIME_EXIT,
+    TRAILING_EXIT,
+    VANISHED,
+    Ints,
+    Records,
+)
+from transforms.operators.compiled import compiled_with_package as compiled
+
+
+@compiled
+def has_exits(desk: Any) -> bool:
+    """Whether any exit but buy-ins and ruin is switched on."""
+    on: bool = desk.stop_loss > 0.0 or desk.take_profit > 0.0 or desk.trailing_stop > 0.0 or desk.max_bars > 0
+    return on
+
+
+@compiled
+def _stop(desk: Any, symbol: Any, side: float) -> tuple[float, int]:
+    """Return the level of the nearer stop and its reason; an infinite level where there is none."""
+    scale = symbol.volatility if desk.exits_by_volatility else 1.0
+    level, reason = -side * math.inf, STOP_LOSS
+    if not scale > 0.0:
+        return level, reason
+    if desk.stop_loss > 0.0:
+        level = symbol.entry * (1.0 - side * desk.stop_loss * scale)
+    if desk.trailing_stop > 0.0:
+        best = symbol.high if side > 0.0 else symbol.low
+        trailing = best * (1.0 - side * desk.trailing_stop * scale)
+        if side * trailing > side * level:
+            level, reason = trailing, TRAILING_EXIT
+    return level, reason
+
+
+@compiled
+def _target(desk: Any, symbol: Any, side: float) -> float:
+    """Return the level at which profit is taken; infinite where there is none."""
+    scale = symbol.volatility if desk.exits_by_volatility else 1.0
+    if not (desk.take_profit > 0.0 and scale > 0.0):
+        return side * math.inf
+    level: float = symbol.entry * (1.0 + side * desk.take_profit * scale)
+    return level
+
+
+@compiled
+def close_vanished(
+    desk: Any, symbols: Records, prices: Records, fills: Records, trips: Records, lists: Ints, session: int
+) -> None:
+    """Close what has had no bar for too many sessions (step 3), on the first bar of a session."""
+    desk.order, desk.reason, desk.moment = -1, VANISHED, FORCED
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
+        is_missing = not symbols[i].day_close > 0.0
+        if not is_missing or session - prices[i].seen < desk.exit_after_missing_sessions:
+            continue
+        quantity, price = symbols[i].quantity, prices[i].last
+        if quantity > 0.0:
+            price *= desk.vanished_recovery
+        book_fill(desk, symbols[i], fills, trips, i, -quantity, price, price, 0.0, 0.0)
+
+
+@compiled
+def _exit_at(desk: Any, symbol: Any) -> float:
+    """Return the reference price at which a position is closed at the moment at hand, NaN if it is not.
+
+    The reason goes into ``desk``.
+    """
+    price: float = symbol.day_open
+    side = 1.0 if symbol.quantity > 0.0 else -1.0
+    if desk.moment == FORCED:
+        desk.reason = RUIN if desk.is_ruined else BUY_IN
+        is_out = desk.is_ruined or (side < 0.0 and not symbol.is_shortable)
+        return price if is_out else math.nan
+    if symbol.is_leaving or (desk.moment == AFTER and symbol.moment != IN_THE_RANGE):
+        return math.nan
+    worst, best = price, price
+    if desk.moment == AT_THE_OPEN:
+        if desk.max_bars > 0 and symbol.age >= desk.max_bars:
+            desk.reason = TIME_EXIT
+            return price
+    else:
+        worst, best = symbol.day_low, symbol.day_high
+        if side < 0.0:
+            worst, best = best, worst
+    level, desk.reason = _stop(desk, symbol, side)
+    if side * worst <= side * level:
+        if desk.moment == AT_THE_OPEN:
+            return price
+        # No better than the open, or than the entry: the stop may lie beyond the price of a fresh position.
+        known = price if desk.moment == IN_THE_RANGE else symbol.reference
+        return min(level, known) if side > 0.0 else max(level, known)
+    target = _target(desk, symbol, side)
+    if desk.moment == AFTER or side * best < side * target:
+        return math.nan
+    desk.reason = TAKE_PROFIT
+    return price if desk.moment == AT_THE_OPEN else target
+
+
+@compiled
+def exits(desk: Any, symbols: Records, orders: Records, fills: Records, trips: Records, lists: Ints) -> None:
+    """Close what the moment at hand calls for: buy-ins and ruin; time exits, stops and targets (4.1, 4.2, 5.1, 5.3).
+
+    What the cap cuts off an exit goes out at the following opens.
+    """
+    desk.is_exact = 0
+    desk.is_forced = desk.moment == FORCED
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
+        symbol = symbols[i]
+        if symbol.quantity == 0.0 or not symbol.day_open > 0.0:
+            continue
+        reference = _exit_at(desk, symbol)
+        if math.isnan(reference):
+            continue
+        desk.order = -1
+        fill(desk, symbols, fills, trips, i, -symbol.quantity, reference, math.nan)
+        rest = -symbol.quantity
+        if abs(rest) >= DUST:
+            symbol.is_leaving = 1
+            enter(desk, symbol, orders, lists, i, rest, 0.0)
+            orders[desk.n_orders - 1].reason = desk.reason
