@@ -201,7 +201,8 @@ def build(
         elif state.is_usable(warehouse):
             if changed_only:
                 mode = "changed"
-                affected = [f"{model}+" for model in state.models_of_changed_vars()]
+                # By file: the bare name of a mart also selects the folder of that name.
+                affected = [f"file:{model}.sql+" for model in state.models_of_changed_vars()]
                 args += ["--select", "state:modified+", *affected]
                 args += ["--state", str(state.copy_for_comparison())]
             elif state.has_same_code_and_vars():
