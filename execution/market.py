@@ -15,10 +15,10 @@ from datetime import date, datetime
 import numpy as np
 
 from execution.config import CostsConfig, PortfolioConfig
-from execution.costs import affordable, commission, fill_price
 from execution.types import Account, Fill, Order, Snapshot
 from transforms.errors import QuantmillError
 
+_BPS = 1e-4
 _SHARE_TOLERANCE = 1e-6  # a product of floats this close to a whole number of shares is meant to be one
 
 
@@ -145,7 +145,7 @@ def fill(
         open_price = float(snapshot.open[index])
         if not (math.isfinite(open_price) and open_price > 0):
             continue
-        price = fill_price(open_price, order.side, costs)
+        price = _fill_price(open_price, order.side, costs)
         quantity = scaled_quantity(order, snapshot, index, portfolio)
         if order.side == "buy" and not is_margin(portfolio):
             quantity = _cut(quantity, cash, price, costs, portfolio)
@@ -158,7 +158,7 @@ def fill(
             symbol=order.symbol,
             quantity=signed,
             price=price,
-            commission=commission(signed, price, costs),
+            commission=_commission(signed, price, costs),
             slippage=quantity * abs(price - open_price),
             bar_at=snapshot.bar_at,
             session_date=snapshot.session_date,
@@ -218,12 +218,37 @@ def _cut(quantity: float, cash: float, price: float, costs: CostsConfig, portfol
     """Cut a buy to what ``cash`` pays for, so that cash never falls below zero by a rounding."""
 
     def pays(shares: float) -> bool:
-        return cash - shares * price - commission(shares, price, costs) >= 0
+        return cash - shares * price - _commission(shares, price, costs) >= 0
 
     if pays(quantity):
         return quantity
-    reach = min(quantity, affordable(cash, price, costs))
+    reach = min(quantity, _affordable(cash, price, costs))
     if portfolio.whole_shares:
         reach = float(math.floor(reach))
         return reach if reach <= 0 or pays(reach) else reach - 1
     return reach if pays(reach) else reach * (1 - 1e-12)
+
+
+def _fill_price(open_price: float, side: str, costs: CostsConfig) -> float:
+    """Return the price of a fill (USD per share): the open, moved against us by the slippage."""
+    distance = open_price * costs.slippage_bps * _BPS
+    return open_price + distance if side == "buy" else open_price - distance
+
+
+def _commission(quantity: float, price: float, costs: CostsConfig) -> float:
+    """Return the commission (USD) of a fill of ``quantity`` shares (either sign) at ``price``."""
+    shares = abs(quantity)
+    if shares == 0:
+        return 0.0
+    variable = shares * price * costs.commission_bps * _BPS + shares * costs.commission_per_share
+    return max(variable, costs.commission_minimum)
+
+
+def _affordable(cash: float, price: float, costs: CostsConfig) -> float:
+    """Return how many shares ``cash`` (USD) buys at ``price``, commission included; 0 where it buys none.
+
+    The commission is the larger of a variable and a minimal one, so that both budgets must hold.
+    """
+    by_variable = cash / (price * (1 + costs.commission_bps * _BPS) + costs.commission_per_share)
+    by_minimum = (cash - costs.commission_minimum) / price
+    return max(0.0, min(by_variable, by_minimum))
