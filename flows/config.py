@@ -198,6 +198,14 @@ class RunConfig:
             "equal or score where features.sets is without core, which has volatility_20",
             self.portfolio.weighting,
         )
+        sizing = self.portfolio.sizing
+        require(
+            self.universe.benchmark is not None
+            or (sizing.regime_average == 0 and sizing.regime_max_volatility == 0),
+            "universe.benchmark",
+            "given with portfolio.sizing.regime_average or regime_max_volatility, which look at it",
+            self.universe.benchmark,
+        )
         _ = self.book
 
     @property

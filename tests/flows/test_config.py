@@ -198,6 +198,13 @@ def test_weighting_by_volatility_needs_the_features_that_have_it() -> None:
     assert "core" in str(error)
 
 
+@pytest.mark.parametrize("key", ["regime_average=200", "regime_max_volatility=0.3"])
+def test_a_regime_without_a_benchmark_is_refused(key: str) -> None:
+    error = refusal(f"portfolio.sizing.{key}", "universe.benchmark=null")
+    assert error.exit_code == 2
+    assert "universe.benchmark must be given with" in str(error)
+
+
 def test_a_strategy_without_its_sql_is_refused() -> None:
     error = refusal("strategy=momentum", "strategy.name=momentun")
     assert error.exit_code == 2
