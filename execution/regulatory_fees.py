@@ -51,9 +51,10 @@ SECTION_31: dict[str, float] = {
 }
 """Effective date → USD per million of sales, under Section 31 of the Securities Exchange Act (15 U.S.C. 78ee).
 
-From the SEC's fee rate advisories and orders, as the notices of NASD and FINRA repeat them. The rates of 2007-03-17,
-2008-01-25, 2013-05-25, 2015-02-14, 2022-05-14, 2023-02-27 and 2024-05-22 follow on such a notice of the rate before or
-after; their first days were reckoned from the law's rule (30 days after the appropriation, 60 since 2012).
+From the SEC's fee rate advisories and orders, and the notices of NASD and FINRA that repeat them. Of 2007-03-17,
+2008-01-25, 2009-04-10, 2010-01-15, 2013-05-25, 2016-02-16, 2022-05-14 and 2026-04-04 they were seen to name the rate; the
+first day was reckoned from the law's rule (30 days after the appropriation, 60 since 2012). The rate of 2015-02-14 was
+not seen in one.
 """
 
 TRADING_ACTIVITY_FEE: dict[str, Sequence[float]] = {
