@@ -276,6 +276,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     desk.sec_rate = tape.sale_rate[t]
     desk.taf = tape.sale_per_share[t]
     desk.taf_maximum = tape.sale_maximum[t]
+    _list_held(desk, symbols, lists)  # a run that goes on from a state has none yet
     _split_and_pay(
         desk,
         symbols,

@@ -211,8 +211,8 @@ def _try(
         order.status = FILLED
         end(desk, symbols, order)
     elif order.type in (MARKET, MARKET_ON_CLOSE):
-        is_rest = order.reason >= STOP_LOSS and not is_call
-        if not (is_rest or (order.obstacle == CAP and desk.carries_remainder)):
+        is_carried = desk.carries_remainder or (order.reason >= STOP_LOSS and not is_call)
+        if not (is_carried and order.obstacle == CAP):
             order.status = CANCELLED
             end(desk, symbols, order)
 

@@ -24,8 +24,9 @@ from transforms.operators.compiled import compiled_with_package as compiled
 
 @compiled
 def has_exits(desk: Any) -> bool:
-    """Whether any exit but buy-ins and ruin is switched on."""
-    on: bool = desk.stop_loss > 0.0 or desk.take_profit > 0.0 or desk.trailing_stop > 0.0 or desk.max_bars > 0
+    """Whether anything but buy-ins may close a position without a decision."""
+    has_stops = desk.stop_loss > 0.0 or desk.take_profit > 0.0 or desk.trailing_stop > 0.0
+    on: bool = has_stops or desk.max_bars > 0 or desk.is_ruined != 0
     return on
 
 
@@ -82,9 +83,11 @@ def _exit_at(desk: Any, symbol: Any) -> float:
     price: float = symbol.day_open
     side = 1.0 if symbol.quantity > 0.0 else -1.0
     if desk.moment == FORCED:
-        desk.reason = RUIN if desk.is_ruined else BUY_IN
-        is_out = desk.is_ruined or (side < 0.0 and not symbol.is_shortable)
-        return price if is_out else math.nan
+        desk.reason = BUY_IN
+        return price if side < 0.0 and not symbol.is_shortable else math.nan
+    if desk.is_ruined:
+        desk.reason = RUIN
+        return price if desk.moment == AT_THE_OPEN else math.nan
     if symbol.is_leaving or (desk.moment == AFTER and symbol.moment != IN_THE_RANGE):
         return math.nan
     worst, best = price, price
@@ -117,7 +120,7 @@ def exits(desk: Any, symbols: Records, orders: Records, fills: Records, trips: R
     What the cap cuts off an exit goes out at the following opens.
     """
     desk.is_exact = 0
-    desk.is_forced = desk.moment == FORCED
+    desk.is_forced = desk.moment == FORCED or desk.is_ruined
     for h in range(desk.n_held):
         i = lists[HELD, h]
         symbol = symbols[i]
