@@ -14,7 +14,7 @@ from execution.config import CostsConfig, PortfolioConfig, RiskConfig, StrategyC
 from execution.panel import load_panel, load_scores
 from execution.performance import SESSIONS_PER_YEAR
 from execution.simulator import simulate
-from execution.statistics import measure_book
+from execution.statistics import statistics_of
 from execution.statistics_config import StatisticsConfig
 from execution.trades import round_trips
 from execution.trials import Trial, TrialResult, enter
@@ -88,7 +88,7 @@ def run_backtest(
     sessions = sorted(set(panel.session_date[result.rows]))
     marks = dict(zip(panel.symbols, panel.last_close[-1].tolist(), strict=True))
     trips = round_trips(result.fills, result.actions, marks=marks, sessions=sessions)
-    measured = measure_book(
+    measured = statistics_of(
         result, config=statistics or StatisticsConfig(), groups=portfolio.limits.groups, periods=periods
     )
     with warehouse.transaction():

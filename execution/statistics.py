@@ -11,16 +11,16 @@ import numpy as np
 from execution.performance import (
     Actions,
     Attribution,
-    Costs,
+    Book,
     Fills,
     Interval,
     Period,
     attribute,
     by_period,
-    capacity,
+    by_session,
     intervals,
     match_trips,
-    measure,
+    measure_book,
     profit_entries,
 )
 from execution.performance.arrays import Ints
@@ -46,81 +46,84 @@ class Statistics:
     intervals: list[Interval]
 
 
-def measure_book(
+def statistics_of(
     result: SimulationResult, *, config: StatisticsConfig, groups: Mapping[str, str], periods: int
 ) -> Statistics:
-    """Measure a book, on the last bar of each session; turnover is a session's sum.
+    """Measure a simulated book.
 
     Args:
         groups: Symbol → group, for attribution.
         periods: Sessions per year.
     """
     panel, rows = result.panel, result.rows
-    session = panel.session[rows] - panel.session[result.first]
-    last = np.append(np.flatnonzero(np.diff(session)), len(session) - 1)
-    starts = np.append(0, last[:-1] + 1)
-    fills, actions = _fills(result), _actions(result)
-    equity, benchmark = result.equity[last], result.benchmark[last]
-    turnover = np.add.reduceat(result.turnover, starts)
-    price = panel.last_close[rows]
+    book = book_of(result)
+    sessions = by_session(book)
     trips = match_trips(
-        fills, actions, marks=price[-1], session=session, high=panel.high[rows], low=panel.low[rows]
+        book.fills,
+        book.actions,
+        marks=book.marks,
+        session=book.session,
+        high=panel.high[rows],
+        low=panel.low[rows],
     )
-    nothing = np.zeros(len(session))
     entries = profit_entries(
         quantity=result.quantity,
-        price=price,
-        fills=fills,
-        actions=actions,
-        borrow=nothing,
+        price=panel.last_close[rows],
+        fills=book.fills,
+        actions=book.actions,
+        borrow=book.borrow,
         borrow_rate=np.zeros(len(panel.symbols)),
-        interest=nothing,
+        interest=book.interest,
     )
-    metrics = measure(
-        equity=equity,
-        benchmark=benchmark,
-        turnover=turnover,
-        gross_exposure=result.gross_exposure[last],
-        net_exposure=result.net_exposure[last],
-        trips=trips,
-        costs=Costs(
-            commission=float(np.sum(fills.commission)),
-            fees=float(np.sum(fills.fees)),
-            slippage=float(np.sum(fills.slippage)),
-        ),
-        capacity=_capacity(result, fills, config.capacity_participation),
-        periods=periods,
-    )
-    sampled = intervals(
-        equity,
-        samples=config.bootstrap_samples,
-        level=config.level,
-        seed=config.bootstrap_seed,
-        block=config.bootstrap_block,
-        periods=periods,
-    )
-    dates = [panel.session_date[t] for t in (last + result.first).tolist()]
+    dates = [panel.session_date[t] for t in (sessions.last + result.first).tolist()]
     return Statistics(
-        metrics=metrics,
-        periods=by_period(dates, equity=equity, benchmark=benchmark, turnover=turnover, periods=periods),
+        metrics=measure_book(book, trips, participation=config.capacity_participation, periods=periods),
+        periods=by_period(
+            dates,
+            equity=sessions.equity,
+            benchmark=sessions.benchmark,
+            turnover=sessions.turnover,
+            periods=periods,
+        ),
         attribution=attribute(
             entries,
-            session=session,
-            equity=equity,
+            session=book.session,
+            equity=sessions.equity,
             symbols=panel.symbols,
             strategy=result.scores.strategy,
             groups=groups,
             periods=periods,
         ),
-        intervals=sampled,
+        intervals=intervals(
+            sessions.equity,
+            samples=config.bootstrap_samples,
+            level=config.level,
+            seed=config.bootstrap_seed,
+            block=config.bootstrap_block,
+            periods=periods,
+        ),
     )
 
 
-def _capacity(result: SimulationResult, fills: Fills, participation: float) -> float | None:
-    panel = result.panel
-    traded = (panel.volume * panel.close)[fills.bar + result.first, fills.symbol]
-    before = np.append(result.initial_cash, result.equity[:-1])[fills.bar]
-    return capacity(fills.value, traded, before, participation)
+def book_of(result: SimulationResult) -> Book:
+    """Return a simulation as the arrays that are measured."""
+    panel, rows = result.panel, result.rows
+    nothing = np.zeros(len(result.equity))
+    return Book(
+        session=panel.session[rows] - panel.session[result.first],
+        initial_cash=result.initial_cash,
+        equity=result.equity,
+        benchmark=result.benchmark,
+        traded=result.traded,
+        gross_exposure=result.gross_exposure,
+        net_exposure=result.net_exposure,
+        borrow=nothing,
+        interest=nothing,
+        dollar_volume=panel.volume[rows] * panel.close[rows],
+        marks=panel.last_close[-1],
+        fills=_fills(result),
+        actions=_actions(result),
+    )
 
 
 def _fills(result: SimulationResult) -> Fills:

@@ -1,9 +1,9 @@
 """How a book did: pure functions over arrays, and every figure by name (``measure``)."""
 
-from execution.performance.arrays import Actions, Fills
+from execution.performance.arrays import Actions, Book, Fills, Sessions, by_session
 from execution.performance.attribution import Attribution, Entries, attribute, profit_entries
 from execution.performance.bootstrap import Interval, block_length, intervals
-from execution.performance.measures import Costs, measure
+from execution.performance.measures import Costs, measure, measure_book
 from execution.performance.periods import Period, by_period
 from execution.performance.relative import capture, information_ratio, market_model, tracking_error
 from execution.performance.returns import (
@@ -33,15 +33,18 @@ __all__ = [
     "SESSIONS_PER_YEAR",
     "Actions",
     "Attribution",
+    "Book",
     "Costs",
     "Entries",
     "Fills",
     "Interval",
     "Period",
+    "Sessions",
     "Trips",
     "attribute",
     "block_length",
     "by_period",
+    "by_session",
     "cagr",
     "calmar",
     "capacity",
@@ -58,6 +61,7 @@ __all__ = [
     "max_drawdown",
     "max_drawdown_sessions",
     "measure",
+    "measure_book",
     "omega",
     "probabilistic_sharpe",
     "profit_entries",

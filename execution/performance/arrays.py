@@ -57,3 +57,57 @@ class Actions(NamedTuple):
     ratio: Floats
     quantity: Floats
     cash: Floats
+
+
+class Book(NamedTuple):
+    """A simulated account over T bars of N symbols; rows of fills and actions count from its first bar.
+
+    Attributes:
+        session: Number of each bar's session, from 0, (T,).
+        initial_cash: USD before the first bar.
+        equity: USD at each close, (T,).
+        benchmark: At each close, on any scale, (T,).
+        traded: USD bought and sold on each bar, (T,).
+        gross_exposure, net_exposure: Fractions of equity at each close, (T,).
+        borrow, interest: Paid to the book on each bar (USD; negative: by it), (T,).
+        dollar_volume: Traded value of each bar (USD), (T, N); NaN where there is none.
+        marks: Last price of each symbol (USD), (N,).
+    """
+
+    session: Ints
+    initial_cash: float
+    equity: Floats
+    benchmark: Floats
+    traded: Floats
+    gross_exposure: Floats
+    net_exposure: Floats
+    borrow: Floats
+    interest: Floats
+    dollar_volume: Floats
+    marks: Floats
+    fills: Fills
+    actions: Actions
+
+
+class Sessions(NamedTuple):
+    """A book by session, (S,) each.
+
+    Attributes:
+        last: Its last bar.
+        equity, benchmark: At its last close.
+        turnover: Traded value over equity, summed over its bars; NaN where equity was not above 0.
+    """
+
+    last: Ints
+    equity: Floats
+    benchmark: Floats
+    turnover: Floats
+
+
+def by_session(book: Book) -> Sessions:
+    """Return a book by session."""
+    last = np.append(np.flatnonzero(np.diff(book.session)), len(book.session) - 1)
+    turnover = np.full(len(book.equity), np.nan)
+    np.divide(book.traded, book.equity, out=turnover, where=book.equity > 0)
+    starts = np.append(0, last[:-1] + 1)
+    return Sessions(last, book.equity[last], book.benchmark[last], np.add.reduceat(turnover, starts))

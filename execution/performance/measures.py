@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from execution.performance.arrays import Book, by_session
 from execution.performance.relative import capture, information_ratio, market_model, tracking_error
 from execution.performance.returns import (
     SESSIONS_PER_YEAR,
@@ -27,6 +28,7 @@ from execution.performance.returns import (
 )
 from execution.performance.significance import probabilistic_sharpe
 from execution.performance.trips import Trips, trade_figures
+from execution.performance.volume import capacity as capacity_of
 from execution.types import Floats
 
 
@@ -118,3 +120,33 @@ def measure(
         "benchmark_sharpe": sharpe(benchmark, periods),
         "benchmark_max_drawdown": max_drawdown(benchmark),
     }
+
+
+def measure_book(
+    book: Book, trips: Trips, *, participation: float, periods: int = SESSIONS_PER_YEAR
+) -> dict[str, float | None]:
+    """Return every metric of a simulated account by name, measured at the closes of sessions; see ``measure``.
+
+    Args:
+        trips: Its round trips, as ``match_trips`` finds them.
+        participation: Share of traded value at which its capacity is reached, above 0.
+    """
+    sessions, fills = by_session(book), book.fills
+    before = np.append(book.initial_cash, book.equity[:-1])[fills.bar]
+    return measure(
+        equity=sessions.equity,
+        benchmark=sessions.benchmark,
+        turnover=sessions.turnover,
+        gross_exposure=book.gross_exposure[sessions.last],
+        net_exposure=book.net_exposure[sessions.last],
+        trips=trips,
+        costs=Costs(
+            commission=float(np.sum(fills.commission)),
+            fees=float(np.sum(fills.fees)),
+            slippage=float(np.sum(fills.slippage)),
+            borrow=0.0 - float(np.sum(book.borrow)),
+            interest=0.0 - float(np.sum(book.interest)),
+        ),
+        capacity=capacity_of(fills.value, book.dollar_volume[fills.bar, fills.symbol], before, participation),
+        periods=periods,
+    )
