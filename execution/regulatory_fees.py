@@ -51,10 +51,10 @@ SECTION_31: dict[str, float] = {
 }
 """Effective date → USD per million of sales, under Section 31 of the Securities Exchange Act (15 U.S.C. 78ee).
 
-From the SEC's fee rate advisories and orders, and the notices of NASD and FINRA that repeat them. Of 2007-03-17,
-2008-01-25, 2009-04-10, 2010-01-15, 2013-05-25, 2016-02-16, 2022-05-14 and 2026-04-04 they were seen to name the rate; the
-first day was reckoned from the law's rule (30 days after the appropriation, 60 since 2012). The rate of 2015-02-14 was
-not seen in one.
+From the SEC's fee rate advisories and orders, and the notices of NASD and FINRA that repeat them. Those that were read
+for 2007-03-17, 2008-01-25, 2009-04-10, 2010-01-15, 2013-05-25, 2016-02-16 and 2022-05-14 name the rate only: the first
+day was reckoned from the law's rule (30 days after the appropriation, 60 since 2012). The rates of 2015-02-14 and
+2026-04-04 are at second hand.
 """
 
 TRADING_ACTIVITY_FEE: dict[str, Sequence[float]] = {
@@ -72,7 +72,7 @@ TRADING_ACTIVITY_FEE: dict[str, Sequence[float]] = {
 
 FINRA By-Laws, Schedule A, Section 1: NASD's notice of 2002-10-17, Notices to Members 03-43 and 04-84, Regulatory
 Notices 11-27 and 12-06, 77 FR 38690, SR-FINRA-2020-032 and SR-FINRA-2024-019. For some months before 2003-09-01
-NASD charged less than the first row says.
+NASD charged less than the first row says; the row of 2026 is at second hand.
 """
 
 
