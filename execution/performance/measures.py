@@ -61,7 +61,7 @@ def measure(
     capacity: float | None = None,
     periods: int = SESSIONS_PER_YEAR,
 ) -> dict[str, float | None]:
-    """Return every metric of a book by name; None where it is not defined. About 1 ms for ten years.
+    """Return every metric of a book by name; None where it is not defined.
 
     Args:
         equity: At each session's close (USD), (T,).

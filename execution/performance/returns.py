@@ -106,7 +106,7 @@ def value_at_risk(equity: Floats, level: float = 0.95) -> float | None:
     A return, so a loss is negative; between two returns interpolated linearly.
     """
     change = _known(equity)
-    return None if change is None else float(np.quantile(change, 1 - level))
+    return None if change is None else _quantile(change, 1 - level)
 
 
 def conditional_value_at_risk(equity: Floats, level: float = 0.95) -> float | None:
@@ -125,7 +125,7 @@ def skew(equity: Floats) -> float | None:
     if deviation(change) is None or (n := len(change)) < 3:
         return None
     away = change - np.mean(change)
-    third = float(np.mean(away**3)) / math.pow(float(np.mean(away**2)), 1.5)
+    third = float(np.mean(away * away * away)) / math.pow(float(np.mean(away * away)), 1.5)
     return third * (math.sqrt(n * (n - 1)) / (n - 2))
 
 
@@ -134,8 +134,9 @@ def kurtosis(equity: Floats) -> float | None:
     change = returns(equity)
     if deviation(change) is None or (n := len(change)) < 4:
         return None
-    squared = (change - np.mean(change)) ** 2
-    excess = float(np.mean(squared**2)) / float(np.mean(squared)) ** 2 - 3
+    away = change - np.mean(change)
+    squared = away * away
+    excess = float(np.mean(squared * squared)) / float(np.mean(squared)) ** 2 - 3
     return (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * excess + 6)
 
 
@@ -144,7 +145,7 @@ def tail_ratio(equity: Floats) -> float | None:
     change = _known(equity)
     if change is None:
         return None
-    low, high = (abs(float(bound)) for bound in np.quantile(change, [0.05, 0.95]))
+    low, high = abs(_quantile(change, 0.05)), abs(_quantile(change, 0.95))
     return high / low if low > NO_VARIATION else None
 
 
@@ -171,3 +172,15 @@ def _known(equity: Floats) -> Floats | None:
     """Return the returns, None for fewer than two or any that is not defined."""
     change = returns(equity)
     return change if len(change) >= 2 and np.all(np.isfinite(change)) else None
+
+
+def _quantile(values: Floats, probability: float) -> float:
+    """Return the quantile, interpolated linearly between neighbours (type 7 of Hyndman and Fan 1996).
+
+    numpy's own takes several times as long for a few thousand values.
+    """
+    place = probability * (len(values) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(values) - 1)
+    parted = np.partition(values, (below, above))
+    return float(parted[below] + (parted[above] - parted[below]) * (place - below))
