@@ -21,7 +21,7 @@ def market_model(
     if deviation(ours, allow_zero=True) is None or deviation(theirs) is None:
         return None, None
     away = theirs - np.mean(theirs)
-    beta = float(np.dot(away, ours - np.mean(ours)) / np.dot(away, away))
+    beta = float(np.sum(away * (ours - np.mean(ours))) / np.sum(away * away))
     return float(np.mean(ours) - beta * np.mean(theirs)) * periods, beta
 
 
