@@ -77,7 +77,8 @@ def fill(
 ) -> tuple[float, int]:
     """Fill what can be filled of ``wanted`` shares; return it and the last obstacle.
 
-    ``is_limit``: filled at the reference itself. ``is_exempt``: neither asks nor counts against the cap.
+    ``is_limit``: filled at the reference itself. ``is_exempt``: neither cap nor lots cut it, and it does not
+    count against the cap.
     """
     rules = tape.rules
     held = book.held(i)
@@ -89,7 +90,7 @@ def fill(
         left = max(rules.participation * tape.volume[t][i] - book.used[i], 0.0)
         if abs(quantity) > left:
             quantity, obstacle = math.copysign(left, quantity), CAP
-    if abs(quantity + held) > DUST:
+    if abs(quantity + held) > DUST and not is_exempt:
         quantity = to_lots(quantity, lot_of(rules))
     price = reference if is_limit else price_of(tape, t, i, quantity, reference, limit)
     allowed = within_buying_power(book, tape, t, i, quantity, price)

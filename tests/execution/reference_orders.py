@@ -6,6 +6,7 @@ import math
 
 from tests.execution.reference_book import (
     CANCELLED,
+    CAP,
     DUST,
     FILLED,
     GTC,
@@ -70,6 +71,10 @@ def try_order(
     order.filled += filled
     if abs(order.rest) < DUST:
         order.end(t, FILLED)
+    elif order.is_market:
+        is_carried = order.is_rest_of_exit or tape.rules.carries_remainder
+        if order.obstacle != CAP or not is_carried:
+            order.end(t, CANCELLED)
 
 
 def leave(book: Book, tape: Tape, t: int, i: int, reference: float, reason: int) -> None:

@@ -16,11 +16,9 @@ from tests.execution.reference_book import (
     BORROW,
     BUY_IN,
     CANCELLED,
-    CAP,
     DAY,
     DIVIDENDS,
     DUST,
-    GTC,
     IN_LIEU,
     INTEREST,
     LIMIT,
@@ -338,9 +336,7 @@ def expire(book: Book, tape: Tape, t: int) -> None:
         if order.reason == MARGIN_CALL:
             order.end(t, CANCELLED)
         elif order.is_market:
-            is_carried = order.is_rest_of_exit or tape.rules.carries_remainder
-            is_kept = is_carried and order.obstacle == CAP if was_tried else order.time_in_force == GTC
-            if not is_kept:
+            if not was_tried and order.time_in_force == DAY:
                 order.end(t, CANCELLED)
         elif order.time_in_force == DAY and tape.ends_session(t):
             order.end(t, CANCELLED)

@@ -205,7 +205,7 @@ def _rules(random: Random) -> Rules:
         exits_by_volatility=by_volatility,
         max_bars=int(_one(random, 0, 0, 1, 3)),
         is_margin=is_margin,
-        initial_margin=float(_one(random, 0.5, 0.25, 1.0)) if has_margin_rule else 0.0,
+        initial_margin=float(_one(random, 0.5, 0.25, 1.0)) if has_margin_rule else 1 / 64,
         maintenance_margin=float(_one(random, 0.25, 0.125)) if has_margin_rule else 0.0,
         margin_rate=float(rarely(0.0625, 0.1)),
         cash_rate=float(rarely(0.03125, 0.02)),
@@ -242,7 +242,7 @@ def _orders(random: Random, market: Market) -> Orders:
     price = np.array(
         [market.open[b + 1, s] if b + 1 < count else np.nan for b, s in zip(bar, symbol, strict=True)]
     )
-    price = np.where(np.isfinite(price), price, np.where(near[symbol] > 0, near[symbol], 10.0))
+    price = np.where(price > 0, price, np.where(near[symbol] > 0, near[symbol], 10.0))
     kind = random.integers(0, len(ORDER_TYPES), size).astype(np.int64)
     side = random.choice([-1.0, 1.0], size, p=[0.4, 0.6])
     has_limit, has_stop = np.isin(kind, (1, 3)), np.isin(kind, (2, 3))
