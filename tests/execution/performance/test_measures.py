@@ -1,10 +1,14 @@
+import math
+import warnings
 from datetime import date
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from execution import performance as perf
-from tests.execution.performance.books import trips_of
+from tests.execution.performance.books import actions, fills, trips_of
 
 HAND = np.array([100.0, 110.0, 99.0, 108.9, 130.68])  # +10 %, -10 %, +10 %, +20 %
 FLAT = np.zeros(5)
@@ -51,6 +55,69 @@ def test_probability_that_the_sharpe_is_above_zero_is_of_sessions_not_years() ->
     ]
     assert measured[0] == measured[1]
     assert 0.5 < (measured[0] or 0) < 1
+
+
+def test_book_of_two_bars_a_session_is_measured_at_the_closes_of_sessions() -> None:
+    equity = np.array([100.0, 102.0, 101.0, 110.0, 0.0, 55.0])
+    made = fills((1, 0, 2, 10.0, 9.5, 0.25, 0.5), (3, 0, -2, 11.0, 11.5, 0.25, 0.0))
+    nothing = np.zeros(6)
+    book = perf.Book(
+        session=np.array([0, 0, 1, 1, 2, 2]),
+        initial_cash=100.0,
+        equity=equity,
+        benchmark=equity,
+        traded=np.array([0, 20, 0, 22, 5, 0.0]),
+        gross_exposure=np.arange(6.0),
+        net_exposure=-np.arange(6.0),
+        borrow=nothing - 0.5,
+        interest=nothing + 0.25,
+        dollar_volume=np.full((6, 1), 1000.0),
+        marks=np.array([11.0]),
+        fills=made,
+        actions=actions(),
+    )
+    sessions = perf.by_session(book)
+    assert (sessions.last.tolist(), sessions.equity.tolist()) == ([1, 3, 5], [102.0, 110.0, 55.0])
+    assert sessions.turnover[:2].tolist() == pytest.approx([20 / 102, 22 / 110])
+    assert np.isnan(sessions.turnover[2])  # a bar of it had no equity
+    trips = perf.match_trips(made, book.actions, marks=book.marks, session=book.session)
+    measured = perf.measure_book(book, trips, participation=0.1)
+    assert (measured["sessions"], measured["exposure"], measured["net_exposure"]) == (3, 3.0, -3.0)
+    assert (measured["commission"], measured["fees"], measured["slippage"]) == (0.5, 0.5, 2.0)
+    assert (measured["borrow"], measured["interest"], measured["costs"]) == (3.0, -1.5, 6.0)
+    assert measured["total_return"] == pytest.approx(55 / 102 - 1)
+    shares = np.array([20 / 100, 22 / 101])  # of equity at the close before each fill
+    assert measured["capacity"] == pytest.approx(0.1 * shares.sum() / (shares**2 / 1000).sum())
+
+
+CURVES = st.lists(
+    st.one_of(st.floats(1, 1e6), st.sampled_from([0.0, -1.0, 100.0, math.nan])), min_size=1, max_size=40
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(CURVES, st.floats(0.01, 100))
+def test_figures_are_finite_or_none_and_know_no_currency(values: list[float], rate: float) -> None:
+    equity = np.array(values)
+
+    def figures(scale: float) -> dict[str, float | None]:
+        return perf.measure(
+            equity=equity * scale,
+            benchmark=equity[::-1] * scale,
+            turnover=equity,
+            gross_exposure=equity,
+            net_exposure=equity,
+            trips=trips_of(),
+            costs=perf.Costs(),
+        )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        base, other = figures(1.0), figures(rate)
+    assert all(value is None or math.isfinite(value) for value in base.values())
+    for name in ("total_return", "max_drawdown", "var_95", "cvar_99", "benchmark_total_return"):
+        assert (other[name] is None) == (base[name] is None), name
+        assert other[name] is None or other[name] == pytest.approx(base[name], rel=1e-6, abs=1e-9), name
 
 
 def test_capacity_is_where_mean_participation_reaches_the_limit() -> None:
