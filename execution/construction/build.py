@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -74,7 +75,9 @@ def _constructed(inputs: ConstructionInputs, config: PortfolioConfig, notes: lis
     notes += changes
     if has_limits(config):
         weights = _within(weights, feasible_set(inputs, signs, safe, config), notes)
-    return weights
+    gross = math.fsum(np.abs(weights).tolist())
+    # A solver may leave its tolerance beyond the gross, which the risk rules would take for a breach.
+    return weights * (config.gross / gross) if gross > config.gross * (1 + 1e-12) else weights
 
 
 def _within(weights: Floats, feasible: Feasible, notes: list[RiskDecision]) -> Floats:
@@ -134,7 +137,8 @@ def _require(inputs: ConstructionInputs, config: PortfolioConfig) -> None:
         for what, values in (("held weight", inputs.held), ("trading cost", inputs.costs)):
             if values is None:
                 raise QuantmillError(f"{name} needs the {what} of each symbol, and none was given")
-            broken = np.flatnonzero(~np.isfinite(values))
+            concerned = ~np.isnan(inputs.scores.score) | (inputs.held != 0)
+            broken = np.flatnonzero(~np.isfinite(values) & concerned)
             if broken.size:
                 culprits = ", ".join(inputs.symbols[i] for i in broken[:5].tolist())
                 raise QuantmillError(f"{name}: the {what} of {culprits} is not finite; nothing is decided")

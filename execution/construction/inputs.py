@@ -22,7 +22,7 @@ class ConstructionInputs:
         benchmark: Likewise the benchmark's, (M,).
         dollar_volume: Mean traded value per session (USD), (N,); NaN if unknown.
         held: Present weights, signed fraction of equity, (N,). None unless ``needs_account``.
-        costs: Cost of a trade as a fraction of its value, (N,).
+        costs: Cost of a trade as a fraction of its value, (N,); may be NaN where nothing is scored or held.
         equity: USD at this close.
         peak: Highest equity so far, USD.
     """

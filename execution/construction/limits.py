@@ -149,8 +149,8 @@ class Feasible:
         weights[places] = np.round(np.clip(found, self.sides.low[places], self.sides.high[places]), 10) + 0.0
         # A weight of exactly 0 closes a position; what a solver leaves beside 0 would keep a share of it.
         swept = np.where(np.abs(weights) < _NOTHING, 0.0, weights)
-        for candidate in (swept, weights):
-            if max(self.excess(candidate), *(limit.excess(candidate) for limit in more), 0.0) <= _SOLVED:
+        for candidate, allowed in ((swept, _SOLVED / 10), (weights, _SOLVED)):
+            if max(self.excess(candidate), *(limit.excess(candidate) for limit in more), 0.0) <= allowed:
                 return candidate
         raise UnsolvedError("solver", "the solver's weights are beyond the limits")
 

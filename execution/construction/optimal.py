@@ -138,7 +138,8 @@ def return_based_weights(
         assert inputs.costs is not None  # construct has asked for both
         assert inputs.held is not None
         aversion = objective.risk_aversion
-        charges = inputs.costs[places] * SESSIONS_PER_YEAR / objective.cost_sessions
+        # What has no price has no cost either; it is not scored nor held, so that nothing depends on it.
+        charges = np.nan_to_num(inputs.costs[places]) * SESSIONS_PER_YEAR / objective.cost_sessions
 
     def loss(weights: Any) -> Any:
         value = aversion / 2 * variance(weights) - expected[places] @ weights

@@ -1,5 +1,6 @@
 """What a construction asks for, what it refuses, and that nothing broken becomes a weight."""
 
+import math
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -174,3 +175,27 @@ def test_held_name_without_a_past_is_sold_and_costs_no_error() -> None:
     made = construct(inputs([0.5, 0.5, 0.5], returns, held=held), config(weighting="mean_variance"))
     assert made.weights[2] == 0
     assert made.weights[:2].min() > 0
+
+
+@pytest.mark.parametrize("weighting", [*RISK_WEIGHTINGS, *RETURN_WEIGHTINGS])
+@pytest.mark.parametrize("limits", [LimitsConfig(), LimitsConfig(max_weight=0.11)])
+def test_solvers_tolerance_is_never_beyond_the_gross(weighting: str, limits: LimitsConfig) -> None:
+    chosen = config(
+        weighting=weighting, limits=limits, gross=0.95, covariance=CovarianceConfig(min_history=20)
+    )
+    for seed in range(4):
+        made = construct(inputs([0.9] * 9, random_returns(9, seed=seed)), chosen)
+        assert math.fsum(np.abs(made.weights)) <= 0.95 * (1 + 1e-12)
+        assert math.fsum(np.abs(made.weights)) > 0.5
+
+
+def test_cost_is_asked_of_names_that_are_scored_or_held_alone() -> None:
+    chosen = config(weighting="mean_variance")
+    costs, returns = np.array([1e-3, 1e-3, NAN]), random_returns(3)
+    assert construct(inputs([0.5, 0.5, NAN], returns, costs=costs), chosen).weights[2] == 0
+    for given_inputs in (
+        inputs([0.5, 0.5, 0.5], returns, costs=costs),
+        inputs([0.5, 0.5, NAN], returns, costs=costs, held=np.array([0.0, 0.0, 0.1])),
+    ):
+        with pytest.raises(QuantmillError, match="trading cost of S02 is not finite"):
+            construct(given_inputs, chosen)
