@@ -22,17 +22,25 @@ class SortedRows:
 
     Attributes:
         table: The plan's columns.
-        series: The plan's expressions.
+        expressions: The plan's expressions, as columns.
         symbols: Every symbol once, ascending.
         starts: Row of each symbol's first bar, or of each bar's first symbol, and the total at the end.
         bar_at: Microseconds since 1970.
     """
 
     table: pa.Table
-    series: tuple[Array, ...]
+    expressions: tuple[pa.ChunkedArray, ...]
     symbols: list[str]
     starts: Rows
     bar_at: Rows
+
+    def series(self, low: int, high: int) -> list[Array]:
+        """Return the plan's expressions of rows [low, high) in doubles, NaN for NULL.
+
+        They are copied when they are computed on, a few symbols at a time, and not as a whole: it would be as much
+        memory again as was read, and memory that is used for the first time is slow.
+        """
+        return [_as_doubles(column.slice(low, high - low)) for column in self.expressions]
 
 
 def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
@@ -63,8 +71,8 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
             )
     starts = np.searchsorted(segment, np.arange(segments + 1)).astype(np.int64)
     names = [text if text in plan_.columns else series_name(i) for i, text in enumerate(plan_.expressions)]
-    series = tuple(_as_doubles(table.column(name)) for name in names)
-    return SortedRows(table.select(list(plan_.columns)), series, symbols, starts, bar_at)
+    expressions = tuple(table.column(name) for name in names)
+    return SortedRows(table.select(list(plan_.columns)), expressions, symbols, starts, bar_at)
 
 
 def _symbols(column: pa.ChunkedArray) -> tuple[list[str], Any]:
@@ -79,51 +87,73 @@ def _symbols(column: pa.ChunkedArray) -> tuple[list[str], Any]:
 
 @dataclass(frozen=True)
 class _Order:
-    """Where rows go: the permutation, and the runs of rows that it moves as one, unless they are too many."""
+    """Where rows go: runs of rows that move as one; or each row by itself, where the runs are too many."""
 
-    permutation: Rows
-    runs: list[slice] | None
+    runs: list[slice]
+    permutation: Rows | None = None
 
     @classmethod
     def of(cls, permutation: Rows) -> _Order:
         jumps = np.flatnonzero(np.diff(permutation) != 1) + 1
         if len(jumps) > _MOST_RUNS:
-            return cls(permutation, None)
+            return cls([], permutation)
         starts, stops = np.append(0, jumps), np.append(jumps, len(permutation))
-        bounds = zip(permutation[starts].tolist(), (permutation[stops - 1] + 1).tolist(), strict=True)
-        return cls(permutation, [slice(first, last) for first, last in bounds])
+        return cls(_slices(permutation[starts], permutation[stops - 1] + 1))
 
     def of_array(self, values: Any) -> Any:
-        if self.runs is None:
+        if self.permutation is not None:
             return values[self.permutation]
         return np.concatenate([values[run] for run in self.runs])
 
     def of_table(self, table: pa.Table) -> pa.Table:
-        if self.runs is None:
+        if self.permutation is not None:
             return table.take(pa.array(self.permutation))
         return pa.concat_tables([table.slice(run.start, run.stop - run.start) for run in self.runs])
 
 
-def _order(segment: Any, within: Any) -> _Order | None:
-    """Return the order in which rows ascend by segment and within it; None where they do.
+def _slices(starts: Rows, stops: Rows) -> list[slice]:
+    return [slice(first, last) for first, last in zip(starts.tolist(), stops.tolist(), strict=True)]
 
-    DuckDB's threads deliver a sorted table in pieces that are out of order after a join.
-    """
-    if _is_sorted(segment, within):
+
+def _order(segment: Any, within: Any) -> _Order | None:
+    """Return the order in which rows ascend by segment and within it; None where they do."""
+    falls = ~_ascend(segment[:-1], within[:-1], segment[1:], within[1:])
+    if not falls.any():
         return None
+    order = _order_of_runs(segment, within, falls)
+    if order is not None:
+        return order
     order = _Order.of(np.argsort(segment, kind="stable"))
-    if _is_sorted(order.of_array(segment), order.of_array(within)):
+    segments, withins = order.of_array(segment), order.of_array(within)
+    if _ascend(segments[:-1], withins[:-1], segments[1:], withins[1:]).all():
         return order
     return _Order.of(np.lexsort((within, segment)))
 
 
-def _is_sorted(segment: Any, within: Any) -> bool:
-    """Whether rows ascend strictly by segment and within it."""
-    same = segment[1:] == segment[:-1]
-    return bool(np.all((segment[1:] > segment[:-1]) | (same & (within[1:] > within[:-1]))))
+def _order_of_runs(segment: Any, within: Any, falls: Any) -> _Order | None:
+    """Return the order of the ascending runs of segments' rows; None where they are too many or overlap.
+
+    After a join DuckDB's threads deliver a sorted table in pieces; what appends have added lies at its end.
+    """
+    cuts = np.flatnonzero(falls | (segment[1:] != segment[:-1])) + 1
+    if len(cuts) > _MOST_RUNS:
+        return None
+    starts, stops = np.append(0, cuts), np.append(cuts, len(segment))
+    order = np.lexsort((within[starts], segment[starts]))
+    starts, stops = starts[order], stops[order]
+    lasts, nexts = stops[:-1] - 1, starts[1:]
+    if not _ascend(segment[lasts], within[lasts], segment[nexts], within[nexts]).all():
+        return None
+    apart = stops[:-1] != nexts
+    return _Order(_slices(starts[np.append(True, apart)], stops[np.append(apart, True)]))
+
+
+def _ascend(segment: Any, within: Any, next_segment: Any, next_within: Any) -> Any:
+    """Whether each row comes before the next one, by segment and within it."""
+    return (segment < next_segment) | ((segment == next_segment) & (within < next_within))
 
 
 def _as_doubles(column: pa.ChunkedArray) -> Array:
-    column = column.cast(pa.float64()).combine_chunks()
-    values: Array = column.to_numpy(zero_copy_only=False)
-    return values
+    """Return the values in memory of our own, always: kernels are compiled anew for arrays that are read-only."""
+    values: Array = column.cast(pa.float64()).combine_chunks().to_numpy(zero_copy_only=False)
+    return values if values.flags.writeable else values.copy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import accumulate
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -26,8 +27,8 @@ _CHUNK_ROWS = 60_000
 # they are inserted, and again at the checkpoint.
 _ROW_GROUP = 122_880
 
-# Bytes kept for a value, of whichever type: every column begins on a multiple of them.
-_WIDEST = 8
+# Every column of a block begins on a multiple of so many bytes.
+_ALIGNED = 64
 
 # Seconds to wait for a reader that is slower than we are before memory is taken for one more batch.
 _PATIENCE = 2.0
@@ -127,18 +128,18 @@ class _Blocks:
     """
 
     def __init__(self, types: list[type[np.generic]], rows: int, most: int) -> None:
-        self._types, self._rows, self._unmade = types, rows, most
-        self._bytes = rows * len(types) * _WIDEST
+        sizes = [rows * np.dtype(kind).itemsize for kind in types]
+        *starts, self._bytes = accumulate((-(-size // _ALIGNED) * _ALIGNED for size in sizes), initial=0)
+        self._columns = [
+            (slice(start, start + size), kind) for start, size, kind in zip(starts, sizes, types, strict=True)
+        ]
+        self._unmade = most
         self._free: SimpleQueue[Memory] = SimpleQueue()
 
     def lease(self) -> Block:
         """Return the columns of a free block."""
         memory = np.asarray(_Lease(self._memory(), self._free))
-        stride = self._rows * _WIDEST
-        return [
-            memory[i * stride : (i + 1) * stride].view(kind)[: self._rows]
-            for i, kind in enumerate(self._types)
-        ]
+        return [memory[place].view(kind) for place, kind in self._columns]
 
     def _memory(self) -> Memory:
         if self._unmade and self._free.empty():
@@ -179,7 +180,7 @@ def _compute(plan: Plan, rows: SortedRows, wanted: Rows, first: int, last: int) 
     low, high = int(rows.starts[first]), int(rows.starts[last])
     starts = rows.starts[first : last + 1] - low
     segments = Segments(starts, np.clip(wanted[first:last] - low, starts[:-1], starts[1:]))
-    series = {text: rows.series[i][low:high] for i, text in enumerate(plan.expressions)}
+    series = dict(zip(plan.expressions, rows.series(low, high), strict=True))
     computed = Evaluation(segments, series)
     values = [computed.value(call, inner=False) for call in plan.calls.values()]
     if np.array_equal(segments.wanted, starts[:-1]):

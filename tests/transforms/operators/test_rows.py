@@ -46,8 +46,8 @@ def test_rows_ascend_by_symbol_and_bar_with_their_series() -> None:
     assert rows.starts.tolist() == [0, 2, 4]
     assert rows.table.column("symbol").to_pylist() == ["A", "A", "B", "B"]
     assert rows.table.column("x").to_pylist() == [None, 2, 3, 4]
-    np.testing.assert_array_equal(rows.series[0], [np.nan, 2, 3, 4])
-    np.testing.assert_array_equal(rows.series[1], [np.nan, 3, 4, 5])
+    np.testing.assert_array_equal(rows.series(0, 4), [[np.nan, 2, 3, 4], [np.nan, 3, 4, 5]])
+    np.testing.assert_array_equal(rows.series(1, 3), [[2, 3], [3, 4]])
     assert np.diff(rows.bar_at).tolist() == [86_400_000_000, -86_400_000_000, 86_400_000_000]
 
 
@@ -62,8 +62,22 @@ def test_moving_runs_and_moving_rows_come_to_the_same(
     pieces = [whole.slice(a, b - a) for a, b in pairwise(cuts)]
     rows = read_rows(planned(), pa.concat_tables([pieces[i] for i in (3, 0, 4, 2, 1)]))
     assert rows.table.column("x").to_pylist() == [float(i) for i in range(400)]
-    assert rows.series[1].tolist() == [float(i + 1) for i in range(400)]
+    assert rows.series(90, 310)[1].tolist() == [float(i + 1) for i in range(90, 310)]
     assert rows.starts.tolist() == [50 * i for i in range(9)]
+
+
+def test_what_appends_have_added_at_the_end_goes_to_its_symbol() -> None:
+    stored = [(symbol, day, 10.0 * day) for symbol in "ABC" for day in range(5)]
+    appended = [(symbol, day, 10.0 * day) for day in (5, 6) for symbol in "ABCD"]
+    rows = read_rows(planned(), delivered(stored + appended))
+    assert rows.starts.tolist() == [0, 7, 14, 21, 23]
+    assert rows.table.column("x").to_pylist() == [10.0 * day for day in [*range(7)] * 3 + [5, 6]]
+
+
+def test_a_late_bar_at_the_end_goes_between_those_around_it() -> None:
+    stored = [(symbol, day, 10.0 * day) for symbol in "AB" for day in (0, 1, 3, 4)]
+    rows = read_rows(planned(), delivered([*stored, ("A", 2, 20.0), ("A", 5, 50.0), ("B", 2, 20.0)]))
+    assert rows.table.column("x").to_pylist() == [0, 10, 20, 30, 40, 50, 0, 10, 20, 30, 40]
 
 
 def test_across_symbols_rows_ascend_by_bar_and_symbol() -> None:

@@ -54,7 +54,7 @@ def expected(rows: SortedRows, wanted: np.ndarray) -> dict[str, list[float | Non
     """The calls' values of the wanted rows, symbol by symbol."""
     found: dict[str, list[float | None]] = {"mean": [], "max": []}
     for first, start, end in zip(wanted, rows.starts, rows.starts[1:], strict=False):
-        x = rows.series[0][start:end]
+        x = rows.series(start, end)[0]
         for name, f, n in (("mean", np.mean, 3), ("max", np.max, 2)):
             values = per_window(f, n, x)[first - start :]
             found[name] += [None if np.isnan(value) else float(value) for value in values]
