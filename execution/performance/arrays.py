@@ -69,7 +69,7 @@ class Book(NamedTuple):
         benchmark: At each close, on any scale, (T,).
         traded: USD bought and sold on each bar, (T,).
         gross_exposure, net_exposure: Fractions of equity at each close, (T,).
-        borrow, interest: Paid to the book on each bar (USD; negative: by it), (T,).
+        borrow, interest: Cash flows of each bar (USD), (T,), signed as the kernel's are: negative where the book paid.
         dollar_volume: Traded value of each bar (USD), (T, N); NaN where there is none.
         marks: Last price of each symbol (USD), (N,).
     """

@@ -85,8 +85,8 @@ def profit_entries(
     Args:
         quantity: Shares held at each close, (T, N).
         price: Last price at each close (USD per share), (T, N); NaN only where nothing is held.
-        borrow: Paid for shorts on each bar (USD, at most 0), (T,); shared by value times ``borrow_rate`` (N,).
-        interest: On cash, on each bar (USD, signed), (T,).
+        borrow: Cash flow of each bar for shorts (USD, at most 0), (T,); shared by value times ``borrow_rate`` (N,).
+        interest: Cash flow of each bar on cash and margin (USD, negative where the book paid), (T,).
     """
     count, names = quantity.shape
     value = np.where(quantity == 0, 0.0, quantity * price)

@@ -78,6 +78,16 @@ def test_attribution_sums_to_return_volatility_and_costs(warehouse: Warehouse) -
     assert costs["slippage"] == pytest.approx(-(result.metrics["slippage"] or 0))
 
 
+def test_what_shorts_pay_is_a_loss_of_the_part_it_belongs_to(warehouse: Warehouse) -> None:
+    # Whatever is charged: with the sign of a flow turned round, the parts would miss the total by twice of it.
+    result = run(warehouse, costs=replace(COSTS, borrow_rate=0.5))
+    equity = rows(warehouse, schemas.EQUITY)["equity"].to_numpy()
+    assert (result.metrics["borrow"] or 0) >= 0
+    for _, part in rows(warehouse, schemas.ATTRIBUTION).group_by("breakdown"):
+        assert part["pnl"].sum() == pytest.approx(equity[-1] - equity[0], rel=1e-9)
+        assert part["costs"].sum() == pytest.approx(result.metrics["costs"], rel=1e-9)
+
+
 def test_groups_of_the_portfolio_are_attributed_too(warehouse: Warehouse) -> None:
     limits = replace(WEEKLY.limits, groups={"A": "tech", "B": "tech"})
     run(warehouse, portfolio=replace(WEEKLY, limits=limits))
