@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import partial
@@ -75,6 +75,22 @@ def moment(value: object) -> str:
 def text(value: object) -> str:
     """Write anything else; a dash for None and the empty string."""
     return DASH if value is None or value == "" else str(value)
+
+
+def shade(value: float | None, scale: float) -> str | None:
+    """Return a cell's background: white at 0, blue at +scale, orange at −scale; light enough for dark ink."""
+    if value is None or scale <= 0:
+        return None
+    depth = min(1.0, abs(value) / scale)
+    full = (118, 178, 226) if value >= 0 else (245, 172, 120)
+    red, green, blue = (round(255 + (channel - 255) * depth) for channel in full)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def shading_scale(values: Iterable[float | None]) -> float:
+    """Return the size that deserves full colour: the 90 % quantile, lest one wild value blanch all others."""
+    sizes = sorted(abs(value) for value in values if value is not None)
+    return sizes[int(0.9 * (len(sizes) - 1))] if sizes else 0.0
 
 
 @dataclass(frozen=True)

@@ -115,3 +115,99 @@ def _growth_and_drawdown(sessions: Any, lines: Sequence[_Line]) -> Any:
         plot.add_tools(CrosshairTool(overlay=overlay), hover(front, rows, mode="vline", dates=True))
     legend_at(equity, "top_left", first_on_top=True)
     return column(equity, drawdown, sizing_mode="stretch_width", spacing=4)
+
+
+def rolling_figure(frame: pl.DataFrame, *, book_label: str, benchmark_label: str | None) -> Any:
+    """Return the rolling Sharpe ratio and, with a benchmark, the rolling beta, on one time axis.
+
+    Args:
+        frame: Of ``reports.performance_sections.rolling``.
+        book_label: Legend of the book.
+        benchmark_label: Legend of the benchmark, None if there is none.
+    """
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, Span
+
+    source = ColumnDataSource({name: frame[name].to_numpy() for name in frame.columns})
+    ratio = blank(height=210, x_axis_type="datetime")
+    ratio.yaxis.axis_label = "Sharpe"
+    ratio.toolbar_location = None
+    ratio.add_layout(Span(location=0, dimension="width", line_color=INK, line_width=1, line_alpha=0.6))
+    tips = [("", "@session_date{%F}"), (book_label, "@sharpe{0.00}")]
+    if benchmark_label is not None:
+        ratio.line(
+            "session_date",
+            "benchmark_sharpe",
+            source=source,
+            color=GREY,
+            width=1.2,
+            legend_label=benchmark_label,
+        )
+        tips.append((benchmark_label, "@benchmark_sharpe{0.00}"))
+    front = ratio.line(
+        "session_date", "sharpe", source=source, color=BLUE, width=1.6, legend_label=book_label
+    )
+    ratio.add_tools(hover(front, tips, mode="vline", dates=True))
+    legend_at(ratio, "top_left", first_on_top=True)
+    if benchmark_label is None:
+        return ratio
+    beta = blank(height=150, x_axis_type="datetime", x_range=ratio.x_range)
+    beta.yaxis.axis_label = f"Beta to {benchmark_label}"
+    beta.toolbar_location = None
+    beta.add_layout(Span(location=0, dimension="width", line_color=INK, line_width=1, line_alpha=0.6))
+    line = beta.line("session_date", "beta", source=source, color=BLUE, width=1.4)
+    beta.add_tools(
+        hover(line, [("", "@session_date{%F}"), ("Beta", "@beta{0.00}")], mode="vline", dates=True)
+    )
+    return column(ratio, beta, sizing_mode="stretch_width", spacing=4)
+
+
+def exposure_figure(equity: pl.DataFrame) -> Any:
+    """Return gross and net exposure at each close above the turnover of each month.
+
+    Args:
+        equity: Of ``reports.queries.session_equity``.
+    """
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, NumeralTickFormatter, Span
+
+    names = ("session_date", "gross_exposure", "net_exposure")
+    source = ColumnDataSource({name: equity[name].to_numpy() for name in names})
+    upper = blank(height=200, x_axis_type="datetime")
+    upper.yaxis.axis_label = "Exposure, of equity"
+    upper.yaxis.formatter = NumeralTickFormatter(format="0%")
+    upper.toolbar_location = None
+    upper.add_layout(Span(location=0, dimension="width", line_color=INK, line_width=1, line_alpha=0.6))
+    upper.varea("session_date", 0, "gross_exposure", source=source, color=GREY, alpha=0.2)
+    upper.line("session_date", "gross_exposure", source=source, color=GREY, width=1.0, legend_label="gross")
+    net = upper.line("session_date", "net_exposure", source=source, color=BLUE, width=1.2, legend_label="net")
+    tips = [("", "@session_date{%F}"), ("gross", "@gross_exposure{0.0%}"), ("net", "@net_exposure{0.0%}")]
+    upper.add_tools(hover(net, tips, mode="vline", dates=True))
+    legend_at(upper, "top_left")
+
+    month = pl.col("session_date").dt.truncate("1mo")
+    monthly = equity.group_by(month.alias("start"), maintain_order=True).agg(pl.col("turnover").sum())
+    bars = ColumnDataSource(
+        {
+            "start": monthly["start"].to_numpy(),
+            "end": monthly["start"].dt.offset_by("1mo").to_numpy(),
+            "turnover": monthly["turnover"].to_numpy(),
+        }
+    )
+    lower = blank(height=150, x_axis_type="datetime", x_range=upper.x_range)
+    lower.yaxis.axis_label = "Turnover a month"
+    lower.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
+    lower.toolbar_location = None
+    drawn = lower.quad(
+        left="start",
+        right="end",
+        bottom=0,
+        top="turnover",
+        source=bars,
+        color=BLUE,
+        alpha=0.6,
+        line_color="white",
+    )
+    told = [("Month", "@start{%Y-%m}"), ("Traded over equity", "@turnover{0.00}")]
+    lower.add_tools(hover(drawn, told, mode="mouse", dates=True))
+    return column(upper, lower, sizing_mode="stretch_width", spacing=4)

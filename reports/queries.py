@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from reports.trade_list import load_trades
 from transforms.warehouse import Warehouse
 
 # Enough for a look; the whole of it is in the tables.
 LAST_ORDERS = 20
-NEWEST_TRADES = 5_000
 TOP_FEATURES = 20
 
 _SESSION_EQUITY = """
@@ -77,22 +77,6 @@ group by book, rule
 order by book, decisions desc, rule
 """
 
-# A daily bar starts at the exchange's midnight, which in UTC is some hour or even the day before.
-_TRADES = """
-select
-    trades.trade_id, trades.symbol, trades.side,
-    coalesce(opening.session_date, trades.opened_at::date) as opened_on,
-    coalesce(closing.session_date, trades.closed_at::date) as closed_on,
-    trades.opened_at, trades.closed_at, trades.quantity, trades.entry_price, trades.exit_price, trades.pnl,
-    trades."return", trades.sessions
-from execution.trades as trades
-left join execution.equity as opening on opening.book = trades.book and opening.bar_at = trades.opened_at
-left join execution.equity as closing on closing.book = trades.book and closing.bar_at = trades.closed_at
-where trades.book = $book
-order by trades.closed_at desc nulls first, trades.trade_id desc
-limit $rows
-"""
-
 # In decimals, because the sum of doubles depends on how the threads shared them out.
 _TRADED = """
 select
@@ -100,6 +84,17 @@ select
     sum(try_cast(abs(quantity * price) as decimal(38, 8)))::double as traded_value
 from execution.fills
 where book = $book
+"""
+
+_COSTS = """
+select
+    date_trunc('month', session_date)::date as month,
+    sum(commission order by fill_id) as commission,
+    sum(slippage order by fill_id) as slippage
+from execution.fills
+where book = $book
+group by month
+order by month
 """
 
 _IMPORTANCE = """
@@ -186,6 +181,8 @@ class ReportData:
     Attributes:
         metrics: Metric → value of the book.
         model_metrics: ``fold, metric, value``; fold -1 is all folds together.
+        intervals, attribution: Of the book, as in the tables of their names.
+        costs: ``month`` (first day) and USD paid in it by kind.
         fills, traded_value: The book's number of fills; the value bought and sold (USD, None without fills).
         trade_count: All the book's trades, of which ``trades`` holds the newest.
         trading_targets, trading_orders: The trading book's; without rows where no trading book was named.
@@ -203,6 +200,9 @@ class ReportData:
     risk: pl.DataFrame
     trades: pl.DataFrame
     trade_count: int
+    intervals: pl.DataFrame
+    attribution: pl.DataFrame
+    costs: pl.DataFrame
     fills: int
     traded_value: float | None
     gates: pl.DataFrame
@@ -247,8 +247,15 @@ def load(
         orders=warehouse.read(_ORDERS, {**of_book, "rows": LAST_ORDERS}),
         trading_orders=warehouse.read(_ORDERS, {**of_trading, "rows": LAST_ORDERS}),
         risk=warehouse.read(_RISK, {**of_book, "trading_book": trading_book}),
-        trades=warehouse.read(_TRADES, {**of_book, "rows": NEWEST_TRADES}),
+        trades=load_trades(warehouse, book),
         trade_count=int(warehouse.value("select count(*) from execution.trades where book = $book", of_book)),
+        intervals=warehouse.read(
+            "select * from execution.intervals where book = $book order by metric", of_book
+        ),
+        attribution=warehouse.read(
+            "select * from execution.attribution where book = $book order by breakdown, name", of_book
+        ),
+        costs=warehouse.read(_COSTS, of_book),
         **warehouse.read(_TRADED, of_book).row(0, named=True),
         gates=warehouse.read(_GATES, {**of_book, **of_model, "run_id": run_id}),
         quarantine=warehouse.read(_QUARANTINE, {"source": source, "dataset": dataset}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +33,20 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    writers = ("count", "moment", "percent", "ratio", "seconds", "shares", "text", "usd")
+    writers = ("count", "moment", "percent", "points", "ratio", "seconds", "shares", "text", "usd")
     environment.filters.update({name: getattr(formats, name) for name in writers})
     environment.globals.update(metric=formats.metric, number=formats.number, DASH=formats.DASH)
     return environment
 
 
-def render(template: str, context: dict[str, Any], *, figures: str | None = None) -> str:
+def render(
+    template: str,
+    context: dict[str, Any],
+    *,
+    figures: str | None = None,
+    data: Mapping[str, str] | None = None,
+    script: str | None = None,
+) -> str:
     """Return the page ``template`` makes of ``context``, everything escaped.
 
     The page's content security policy allows no request at all, and no script but those whose SHA-256 it
@@ -48,6 +56,8 @@ def render(template: str, context: dict[str, Any], *, figures: str | None = None
         template: A file of ``reports/templates``.
         context: What the template shows.
         figures: JSON of ``reports.plots.embeddable``; None leaves bokeh's library out.
+        data: Element id → JSON for the page's own script, without ``<``, ``>`` and ``&``.
+        script: A file of ``reports/templates`` that the page runs.
     """
     from markupsafe import Markup
 
@@ -56,6 +66,8 @@ def render(template: str, context: dict[str, Any], *, figures: str | None = None
         from reports.plots import library_script
 
         scripts = [library_script(), _DRAW]
+    if script is not None:
+        scripts.append((_TEMPLATES / script).read_text(encoding="utf-8"))
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
     policy = (
         f"default-src 'none'; script-src {hashes or chr(39) + 'none' + chr(39)}; style-src 'unsafe-inline'; "
@@ -68,17 +80,16 @@ def render(template: str, context: dict[str, Any], *, figures: str | None = None
         policy=policy,
         css=Markup(css),  # noqa: S704 - our own file
         figures=None if figures is None else Markup(figures),  # noqa: S704 - escaped by embeddable
-        scripts=[Markup(script) for script in scripts],  # noqa: S704 - bokeh's file and our own line
+        data_blocks={
+            name: Markup(content)  # noqa: S704 - escaped by whoever wrote it
+            for name, content in (data or {}).items()
+        },
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - bokeh's file and our own
     )
 
 
 def _sha256(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
-def data_uri(content: str, media_type: str) -> str:
-    """Return ``content`` as a link that carries it."""
-    return f"data:{media_type};base64,{base64.b64encode(content.encode()).decode()}"
 
 
 def write_page(path: Path, page: str) -> None:

@@ -11,19 +11,34 @@ from urllib.parse import quote
 
 import polars as pl
 
-from reports import model_plots, performance_plots, plots, queries, rendering, sections
+from execution.performance import SESSIONS_PER_YEAR
+from reports import (
+    book_sections,
+    model_plots,
+    performance_plots,
+    performance_sections,
+    plots,
+    queries,
+    rendering,
+    sections,
+    trade_list,
+    trade_plots,
+)
 from reports.formats import MONTHS, count, moment
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
-_LAST_TRADES = 50
+_FIRST_TRADES = 50  # that stand in the page itself: for paper, and for readers that run no script
 _SECTIONS = (
     ("summary", "Summary"),
     ("performance", "Performance"),
+    ("all-figures", "All figures"),
+    ("attribution", "Attribution"),
+    ("costs", "Costs"),
+    ("trades", "Trades"),
     ("model", "Model"),
     ("orders", "Decisions and orders"),
-    ("trades", "Trades and costs"),
     ("quality", "Data quality"),
     ("manifest", "Run manifest"),
 )
@@ -96,9 +111,16 @@ def write_report(
     )
     context["data_docs"] = None if data_docs is None else _relative(data_docs, path.parent)
     context["suites"] = sections.suite_rows(data.gates, lambda run, suite: _docs_page(home, run, suite))
-    figures = _figures(data, context["benchmark"], context["title"])
-    context["has_fold_plot"] = "plot-folds" in figures
-    page = rendering.render("report.html.j2", context, figures=plots.embeddable(figures) if figures else None)
+    figures = _figures(data, context["benchmark"], context["title"], _periods(config))
+    context["plots"] = set(figures)
+    has_trades = not data.trades.is_empty()
+    page = rendering.render(
+        "report.html.j2",
+        context,
+        figures=plots.embeddable(figures) if figures else None,
+        data={"trade-data": trade_list.as_json(data.trades)} if has_trades else None,
+        script="trades.js" if has_trades else None,
+    )
     rendering.write_page(path, page)
     rendering.point_to(path.with_name("latest.html"), path)
     return path
@@ -116,7 +138,8 @@ def _context(
     """Return what the template shows."""
     config = _mapping(manifest.get("config"))
     benchmark = str(_mapping(config.get("universe")).get("benchmark") or "Benchmark")
-    months = sections.month_rows(data.equity)
+    periods = _periods(config)
+    years = performance_sections.year_rows(data.equity, periods)
     fold_metrics, fold_rows = sections.fold_rows(data.folds, data.model_metrics)
     return {
         "run_id": run_id,
@@ -133,18 +156,21 @@ def _context(
         "data": data,
         "cards": sections.cards(data.metrics, data.traded_value),
         "has_equity": not data.equity.is_empty(),
-        "benchmark": benchmark if any(year["benchmark"] is not None for year in months) else None,
-        "months": months,
+        "benchmark": benchmark if any(year["benchmark"] is not None for year in years) else None,
+        "years": years,
         "month_names": MONTHS,
-        "metric_rows": sections.metric_rows(data.metrics),
+        "metric_groups": performance_sections.metric_groups(data.metrics, data.intervals),
+        "interval_level": None if data.intervals.is_empty() else data.intervals["level"][0],
+        "significance": performance_sections.significance(data.metrics, data.intervals),
+        "rolling_window": performance_sections.rolling_window(data.equity),
+        "attribution": book_sections.attribution_tables(data.attribution),
+        "cost_rows": book_sections.cost_rows(data.metrics, data.traded_value),
         "has_benchmark_metrics": any(name.startswith("benchmark_") for name in data.metrics),
         "fold_metrics": fold_metrics,
         "fold_rows": fold_rows,
         "further_metrics": sections.further_metrics(data.model_metrics),
         "has_importance": not data.importance.is_empty(),
-        "cost_bps": sections.cost_bps(data.metrics, data.traded_value),
-        "shown_trades": data.trades.head(_LAST_TRADES),
-        "trades_csv": rendering.data_uri(data.trades.write_csv(), "text/csv"),
+        "shown_trades": data.trades.head(_FIRST_TRADES),
         "gate_summary": sections.gate_summary(data.gates, run_id),
         "failed_gates": data.gates.filter(~pl.col("passed").fill_null(value=False)),
         "is_daily": _mapping(config.get("source")).get("timeframe", "1d") == "1d",
@@ -153,13 +179,28 @@ def _context(
     }
 
 
-def _figures(data: queries.ReportData, benchmark: str | None, title: str) -> dict[str, Any]:
+def _figures(data: queries.ReportData, benchmark: str | None, title: str, periods: int) -> dict[str, Any]:
     """Return element id → bokeh model for every plot that has something to show."""
     figures: dict[str, Any] = {}
     if not data.equity.is_empty():
+        curves = performance_sections.curves(data.equity)
         figures["plot-performance"] = performance_plots.performance_figure(
-            sections.curves(data.equity), book_label=title, benchmark_label=benchmark
+            curves, book_label=title, benchmark_label=benchmark
         )
+        window = performance_sections.rolling_window(data.equity)
+        if window is not None:
+            rolling = performance_sections.rolling(data.equity, window, periods)
+            figures["plot-rolling"] = performance_plots.rolling_figure(
+                rolling, book_label=title, benchmark_label=benchmark
+            )
+        figures["plot-exposure"] = performance_plots.exposure_figure(data.equity)
+    paid = book_sections.costs_by_period(data.costs)
+    if paid.width > 2:
+        figures["plot-costs"] = trade_plots.costs_figure(paid)
+    closed = data.trades.filter(pl.col("closed_at").is_not_null())
+    if not closed.is_empty():
+        figures["plot-trade-returns"] = trade_plots.returns_figure(closed)
+        figures["plot-trade-holding"] = trade_plots.holding_figure(closed)
     folds = sections.plotted_folds(data.folds, data.model_metrics)
     if folds["auc"].is_not_null().any() or folds["information_coefficient"].is_not_null().any():
         figures["plot-folds"] = model_plots.folds_figure(folds)
@@ -203,6 +244,11 @@ def _versions(run_id: str, manifest: Mapping[str, Any]) -> list[tuple[str, objec
 
 def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, (str, int, float))
+
+
+def _periods(config: Mapping[str, Any]) -> int:
+    """Return the run's sessions per year."""
+    return int(_mapping(config.get("features")).get("periods_per_year") or SESSIONS_PER_YEAR)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from execution.performance import drawdowns
 from reports.formats import DASH, METRIC_NAMES, count, metric, moment, number, ratio, usd
 
 # What a fold's row has room for; the others are told of all folds together.
@@ -71,21 +69,6 @@ def cards(metrics: Mapping[str, float | None], traded_value: float | None) -> li
             "" if bps is None else f"{ratio(bps, 1)} bps of traded value",
             metric("costs").about,
         ),
-    ]
-
-
-def metric_rows(metrics: Mapping[str, float | None]) -> list[dict[str, str]]:
-    """Return every metric with the benchmark's beside the book's, in reading order."""
-    return [
-        {
-            "label": metric(name).label,
-            "value": metric(name).written(metrics.get(name)),
-            "benchmark": metric(name).written(metrics[_BENCHMARK + name])
-            if _BENCHMARK + name in metrics
-            else "",
-            "about": metric(name).about,
-        }
-        for name in in_order({name.removeprefix(_BENCHMARK) for name in metrics})
     ]
 
 
@@ -171,16 +154,6 @@ def plotted_folds(folds: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     return wide
 
 
-def shade(value: float | None, scale: float) -> str | None:
-    """Return a cell's background: white at 0, blue at +scale, orange at −scale; light enough for dark ink."""
-    if value is None or scale <= 0:
-        return None
-    depth = min(1.0, abs(value) / scale)
-    full = (118, 178, 226) if value >= 0 else (245, 172, 120)
-    red, green, blue = (round(255 + (channel - 255) * depth) for channel in full)
-    return f"#{red:02x}{green:02x}{blue:02x}"
-
-
 def stage_rows(stages: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return ``name, seconds, skipped`` per stage, from seconds or from a mapping with those keys."""
     rows = []
@@ -231,76 +204,3 @@ def suite_rows(gates: pl.DataFrame, page_of: Callable[[str, str], str | None]) -
             }
         )
     return rows
-
-
-def curves(equity: pl.DataFrame) -> pl.DataFrame:
-    """Return ``session_date, equity, drawdown`` and, where there is one, ``benchmark, benchmark_drawdown``.
-
-    Equity and benchmark are the growth of 1 from their first value on; drawdowns are fractions ≤ 0. Sessions
-    on which a benchmark has no value are NaN in its columns.
-
-    Args:
-        equity: Of ``queries.session_equity``.
-    """
-    frame = equity.select("session_date")
-    for name, fall in (("equity", "drawdown"), ("benchmark", "benchmark_drawdown")):
-        known = equity.filter(pl.col(name).is_finite()).select("session_date", name)
-        if known.is_empty():
-            continue
-        values = known[name].to_numpy()
-        curve = known.select(
-            "session_date", (pl.col(name) / values[0]).alias(name), pl.Series(fall, drawdowns(values))
-        )
-        frame = frame.join(curve, on="session_date", how="left", maintain_order="left")
-    return frame.with_columns(pl.exclude("session_date").fill_null(float("nan")))
-
-
-def month_rows(equity: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return one row per year, newest first: twelve cells (value, colour), the year's and benchmark's return.
-
-    Returns are fractions; None where there is no session or no return. A year's is its months' compounded.
-
-    Args:
-        equity: Of ``queries.session_equity``.
-    """
-    months = _months(equity, "equity")
-    benchmark = _months(equity, "benchmark")
-    sizes = sorted(abs(value) for value in months.values() if value is not None)
-    scale = sizes[int(0.9 * (len(sizes) - 1))] if sizes else 0.0  # one wild month shall not blanch all others
-    return [
-        {
-            "year": year,
-            "cells": [
-                {"value": months.get((year, month)), "colour": shade(months.get((year, month)), scale)}
-                for month in range(1, 13)
-            ],
-            "total": _compounded(months, year),
-            "benchmark": _compounded(benchmark, year),
-        }
-        for year in sorted({year for year, _ in months}, reverse=True)
-    ]
-
-
-def _months(equity: pl.DataFrame, column: str) -> dict[tuple[int, int], float | None]:
-    """Return (year, month) → return of ``column`` from one month's last value to the next's.
-
-    The first month counts from the first value; None where the value before is not above 0.
-    """
-    known = equity.filter(pl.col(column).is_finite())
-    year, month = (
-        pl.col("session_date").dt.year().alias("year"),
-        pl.col("session_date").dt.month().alias("month"),
-    )
-    ends = known.group_by(year, month, maintain_order=True).agg(
-        pl.col(column).last().alias("last"), pl.col(column).first().alias("first")
-    )
-    before = pl.col("last").shift(1).fill_null(pl.col("first"))
-    change = pl.when(before > 0).then(pl.col("last") / before - 1)
-    return {(y, m): value for y, m, value in ends.select("year", "month", change).iter_rows()}
-
-
-def _compounded(months: Mapping[tuple[int, int], float | None], year: int) -> float | None:
-    values = [value for (of_year, _), value in months.items() if of_year == year]
-    if not values or None in values:
-        return None
-    return math.prod(1 + value for value in values if value is not None) - 1

@@ -15,10 +15,10 @@ import polars as pl
 from execution.performance import by_period, cagr, max_drawdown, returns, sharpe, volatility
 from execution.types import Floats
 from reports import plots, queries, rendering
-from reports.formats import DASH, METRIC_NAMES, MONTHS, metric, ratio
+from reports.formats import DASH, METRIC_NAMES, MONTHS, metric, ratio, shade, shading_scale
 from reports.performance_plots import overlay_figure
 from reports.runs import Named
-from reports.sections import in_order, shade
+from reports.sections import in_order
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.versions import digest
@@ -244,8 +244,7 @@ def _month_tables(shared: Common, labels: Sequence[str], periods: int) -> list[d
             key: None if value is None or (base := of_run[0][key]) is None else value - base
             for key, value in months.items()
         }
-        sizes = sorted(abs(value) for (_, month), value in apart.items() if month and value is not None)
-        scale = sizes[int(0.9 * (len(sizes) - 1))] if sizes else 0.0
+        scale = shading_scale(value for (_, month), value in apart.items() if month)
         ahead = [value for (_, month), value in apart.items() if month and value is not None]
         tables.append(
             {

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import base64
-import csv
-import io
 import json
 import re
 from datetime import datetime
@@ -14,7 +12,7 @@ import pytest
 from reports.report import write_report
 from tests.reports import books
 from tests.reports.page import HOSTILE, Page
-from transforms import schemas_ops
+from transforms import schemas, schemas_ops
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
@@ -60,7 +58,8 @@ def test_a_full_report_refers_to_nothing_outside_itself_but_the_data_docs(
     assert (home.reports / page.outside[0]).resolve() == docs.resolve()
     assert not [style for style in page.styles if "url(" in style or "@import" in style]
     assert "default-src 'none'" in page.policy
-    assert page.plots == ["plot-performance", "plot-folds", "plot-importance"]
+    assert page.plots == ["plot-performance", "plot-exposure", "plot-costs", "plot-folds", "plot-importance"]
+    assert len(page.ids) == len(set(page.ids))
 
 
 def test_hostile_text_is_shown_and_never_markup(full: Warehouse, home: Home) -> None:
@@ -76,8 +75,7 @@ def test_hostile_text_is_shown_and_never_markup(full: Warehouse, home: Home) -> 
 
     assert page.handlers == []
     assert HOSTILE not in page.content
-    # One of data, bokeh's library and our line that draws.
-    assert len(page.scripts) == 3
+    assert len(page.scripts) == 3  # bokeh's library, our line that draws, the list of trades
     for place in (
         f"Strategy: {HOSTILE}",
         f"2024-01-30 {HOSTILE} buy 10 filled 10 4.75 1.50 2024-01-31 {HOSTILE}",  # order
@@ -87,7 +85,8 @@ def test_hostile_text_is_shown_and_never_markup(full: Warehouse, home: Home) -> 
         f"{HOSTILE}: {HOSTILE}",  # quarantine and config
     ):
         assert place in page.text
-    assert HOSTILE in json.dumps(json.loads(page.scripts[0]), ensure_ascii=False).replace('\\"', '"')
+    for block in ("figures", "trade-data"):
+        assert HOSTILE in json.dumps(json.loads(page.data[block]), ensure_ascii=False).replace('\\"', '"')
 
 
 def test_the_policy_names_every_script_by_its_digest(full: Warehouse, home: Home) -> None:
@@ -95,7 +94,8 @@ def test_the_policy_names_every_script_by_its_digest(full: Warehouse, home: Home
 
     page = report(full, home)
 
-    for script in page.scripts[1:]:
+    assert page.scripts
+    for script in page.scripts:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in page.policy
     assert "unsafe" not in page.policy.split("script-src")[1].split(";")[0]
@@ -148,18 +148,89 @@ def test_a_trade_is_dated_by_its_session_and_not_by_utc(full: Warehouse, home: H
     assert "1 AAA long 2024-01-31 open 2 10 4.75 – +1,234.50 +3.2%" in text
 
 
-def test_the_download_holds_trades_that_the_page_leaves_out(full: Warehouse, home: Home) -> None:
+def test_the_list_carries_all_trades_and_the_markup_only_the_newest(full: Warehouse, home: Home) -> None:
     full.execute("delete from execution.trades")
     books.trades(full, 60)
 
     page = report(full, home)
 
-    (link,) = (link for link in page.references if link.startswith("data:text/csv;base64,"))
-    rows = list(csv.DictReader(io.StringIO(base64.b64decode(link.split(",")[1]).decode())))
-    assert [int(row["trade_id"]) for row in rows] == list(range(60, 0, -1))
-    assert float(rows[0]["pnl"]) == 1234.5
-    assert "The newest 50 of 60 round trips" in page.text
+    listed = json.loads(page.data["trade-data"])
+    rows = [dict(zip(listed["columns"], row, strict=True)) for row in listed["rows"]]
+    assert [row["trade_id"] for row in rows] == list(range(60, 0, -1))
+    assert rows[0]["pnl"] == 1234.5
+    assert "All 60 round trips" in page.text
     assert page.text.count("AAA long") == 50
+
+
+def test_figures_stand_under_their_heading_with_interval_and_benchmark(full: Warehouse, home: Home) -> None:
+    interval = {"book": books.BOOK, "metric": "sharpe", "low": 0.1, "high": 1.3, "level": 0.95}
+    books.table(full, schemas.INTERVALS, {**interval, "samples": 1000, "block": 4.25})
+    books.metrics(full, {"probabilistic_sharpe": 0.987, "deflated_sharpe": 0.61, "trials": 14.0})
+    books.metrics(full, {"expected_max_sharpe": 0.55, "benchmark_sharpe": 0.4})
+
+    text = report(full, home).text
+
+    assert "Return for risk Sharpe 0.71 0.40 0.10 to 1.30 Mean over" in text
+    assert "With probability 95% the Sharpe ratio lies between 0.10 and 1.30" in text
+    assert "It is above 0 with probability 98.7%" in text
+    assert "14 configs were tried" in text
+    assert "above that with probability 61.0%" in text
+
+
+def test_a_single_trial_is_told_in_the_singular(full: Warehouse, home: Home) -> None:
+    books.metrics(full, {"deflated_sharpe": 0.9, "trials": 1.0, "expected_max_sharpe": 0.0})
+
+    assert "One config was tried on these data so far" in report(full, home).text
+
+
+def test_the_parts_of_a_breakdown_stand_by_profit_above_their_sum(full: Warehouse, home: Home) -> None:
+    parts = [("AAA", -50.0, 1.0, -0.005, 0.01), ("BBB", 150.0, 2.0, 0.015, -0.002)]
+    for name, pnl, costs, gained, risk in parts:
+        row = {"book": books.BOOK, "breakdown": "symbol", "name": name, "pnl": pnl, "costs": costs}
+        books.table(
+            full, schemas.ATTRIBUTION, {**row, "contribution_return": gained, "contribution_risk": risk}
+        )
+
+    text = report(full, home).text
+
+    assert "BBB +150.00 2.00 +1.5 pp −0.2 pp AAA −50.00 1.00 −0.5 pp +1.0 pp" in text
+    assert "Together +100.00 3.00 +1.0 pp +0.8 pp" in text
+    assert "By group" not in text
+
+
+def test_costs_are_shares_of_what_was_paid_traded_and_earned(full: Warehouse, home: Home) -> None:
+    full.execute("delete from execution.metrics")
+    books.metrics(full, {"commission": 30.0, "slippage": 70.0, "borrow": 0.0})
+    books.metrics(full, {"initial_equity": 1000.0, "final_equity": 1900.0})
+
+    text = report(full, home).text
+
+    # 47.5 USD were traded, 1,000 earned before costs.
+    assert "Commission 30.00 30.0% 6,315.79 3.0%" in text
+    assert "Together 100.00 100.0% 21,052.63 10.0%" in text
+    assert "Borrow 0.00" not in text.split("Of gross profit")[1]
+
+
+def test_a_book_without_trades_says_so_and_runs_no_script_for_them(full: Warehouse, home: Home) -> None:
+    for name in ("trades", "fills", "orders"):
+        full.execute(f"delete from execution.{name}")
+
+    page = report(full, home)
+
+    assert "There are no trades." in page.text
+    assert "There are no fills, so nothing was paid." in page.text
+    assert "trade-data" not in page.data
+    assert len(page.scripts) == 2
+
+
+def test_a_book_of_one_session_has_curves_and_no_figure_that_needs_more(full: Warehouse, home: Home) -> None:
+    full.execute("delete from execution.equity where session_date > '2024-01-30'")
+
+    page = report(full, home)
+
+    assert "plot-performance" in page.plots
+    assert "plot-rolling" not in page.plots
+    assert re.search(r"\b(None|nan|null)\b", page.text) is None
 
 
 def test_the_same_tables_and_manifest_give_the_same_bytes(full: Warehouse, home: Home) -> None:
