@@ -19,7 +19,7 @@ from execution.kernel.desk import (
     Tape,
 )
 from execution.kernel.exits import close_vanished, exits, has_exits
-from execution.kernel.fills import close_trip, whole, whole_up
+from execution.kernel.fills import close_trip, look, whole, whole_up
 from execution.kernel.types import (
     DAY,
     MARGIN_CALL,
@@ -160,16 +160,16 @@ def _carry(
 
 @compiled
 def _take_up(arrays: Arrays, tape: Tape, t: int) -> None:
-    """Take up the bar of every symbol that is held or has an order."""
+    """Take up the prices of every symbol that is held or has an order, and of the latter what its fill asks for."""
     desk, market = arrays.desk[0], tape.market
     symbols, prices, lists, orders = arrays.symbols, arrays.prices, arrays.lists, arrays.orders
-    spread = tape.spread[tape.bucket[t]]
     latest = -1
     for k in range(desk.n_held + desk.n_open):
-        i = lists[HELD, k] if k < desk.n_held else orders[lists[OPEN_ORDERS, k - desk.n_held]].symbol
+        is_held = k < desk.n_held
+        i = lists[HELD, k] if is_held else orders[lists[OPEN_ORDERS, k - desk.n_held]].symbol
         if i == latest:
             continue
-        latest = i
+        latest = -1 if is_held else i
         symbol = symbols[i]
         symbol.used = 0.0
         symbol.moment = FORCED
@@ -178,11 +178,9 @@ def _take_up(arrays: Arrays, tape: Tape, t: int) -> None:
         symbol.day_high = market.high[t, i]
         symbol.day_low = market.low[t, i]
         symbol.day_close = market.close[t, i]
-        symbol.day_volume = market.volume[t, i]
-        symbol.day_vwap = market.vwap[t, i]
-        symbol.day_volatility = market.volatility[t, i]
-        symbol.spread = spread[i]
         symbol.is_shortable = market.is_shortable[t, i]
+        if not is_held:
+            look(tape, symbol, t, i)
 
 
 @compiled
@@ -303,7 +301,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     for moment in range(FORCED, AT_THE_CLOSE + 1):
         desk.moment = moment
         if moment == FORCED or (exiting and moment != AT_THE_CLOSE):
-            exits(desk, symbols, orders, fills, trips, lists)
+            exits(desk, symbols, orders, fills, trips, lists, tape)
         if desk.n_active > 0 and moment not in (FORCED, AFTER):
             carry_out(desk, symbols, orders, fills, trips, lists)
         _list_held(desk, symbols, lists)

@@ -82,40 +82,61 @@ def _no_larger(weight: float, held: float) -> float:
 
 
 @compiled
+def _price_rule(desk: Any, price: Any, session: int) -> int:
+    """Return the rule that a symbol's prices break, -1 if none."""
+    if not price.last > 0.0:
+        return NO_PRICE
+    if session - price.seen > desk.max_stale_sessions:
+        return STALE_PRICE
+    return PRICE_MOVE if _moved_too_far(desk, price) else -1
+
+
+@compiled
 def _check_prices(
     desk: Any, symbols: Records, prices: Records, events: Records, weights: Floats, session: int
 ) -> None:
+    is_broken = False
+    for i in range(len(weights)):
+        if not math.isnan(weights[i]) and _price_rule(desk, prices[i], session) >= 0:
+            is_broken = is_broken or weights[i] != 0.0 or symbols[i].weight_held != 0.0
+    if not is_broken:
+        return
     for rule in (NO_PRICE, STALE_PRICE, PRICE_MOVE):
         for i in range(len(weights)):
-            if math.isnan(weights[i]) or (weights[i] == 0.0 and symbols[i].weight_held == 0.0):
+            is_concerned = weights[i] != 0.0 or symbols[i].weight_held != 0.0
+            if math.isnan(weights[i]) or not is_concerned:
                 continue
-            is_priced = prices[i].last > 0.0
-            if rule == NO_PRICE:
-                is_met = not is_priced
-            elif rule == STALE_PRICE:
-                is_met = is_priced and session - prices[i].seen > desk.max_stale_sessions
-            else:
-                is_met = is_priced and _moved_too_far(desk, prices[i])
-            if is_met:
+            if _price_rule(desk, prices[i], session) == rule:
                 _event(desk, events, i, rule, weights[i], math.nan)
                 weights[i] = math.nan
+
+
+@compiled
+def _limited(desk: Any, symbol: Any, price: Any, weight: float, confidence: float, rule: int) -> float:
+    """Return what one of the rules leaves of a weight."""
+    allowed = weight
+    if rule == MAX_POSITION_WEIGHT:
+        allowed = min(max(weight, -desk.max_position_weight), desk.max_position_weight)
+    elif price.last < desk.min_price if rule == MIN_PRICE else not confidence >= desk.min_confidence:
+        allowed = _no_larger(weight, symbol.weight_held)
+    return allowed
 
 
 @compiled
 def _limit(
     desk: Any, symbols: Records, prices: Records, events: Records, weights: Floats, confidence: Floats
 ) -> None:
+    is_limited = False
+    for i in range(len(weights)):
+        is_cut = abs(weights[i]) > desk.max_position_weight
+        is_held_back = prices[i].last < desk.min_price or not confidence[i] >= desk.min_confidence
+        is_limited = is_limited or is_cut or is_held_back
+    if not is_limited:
+        return
     for rule in (MIN_PRICE, MIN_CONFIDENCE, MAX_POSITION_WEIGHT):
         for i in range(len(weights)):
             weight = weights[i]
-            allowed = weight
-            if rule == MAX_POSITION_WEIGHT:
-                allowed = min(max(weight, -desk.max_position_weight), desk.max_position_weight)
-            elif rule == MIN_PRICE:
-                if prices[i].last < desk.min_price:
-                    allowed = _no_larger(weight, symbols[i].weight_held)
-            elif not confidence[i] >= desk.min_confidence:
-                allowed = _no_larger(weight, symbols[i].weight_held)
+            allowed = _limited(desk, symbols[i], prices[i], weight, confidence[i], rule)
             if allowed != weight and not math.isnan(weight):
                 _event(desk, events, i, rule, weight, allowed)
                 weights[i] = allowed
@@ -171,10 +192,11 @@ def _weigh(
     equity = _prudent_equity(desk, symbols, prices)
     for i in range(len(weights)):
         symbols[i].called = 0.0
-    for k in range(desk.n_open):
-        order = orders[lists[OPEN_ORDERS, k]]
-        if order.reason == MARGIN_CALL:
-            symbols[order.symbol].called += order.remaining
+    if desk.is_margin:
+        for k in range(desk.n_open):
+            order = orders[lists[OPEN_ORDERS, k]]
+            if order.reason == MARGIN_CALL:
+                symbols[order.symbol].called += order.remaining
     for i in range(len(weights)):
         held = symbols[i].quantity + symbols[i].called
         symbols[i].weight_held = 0.0

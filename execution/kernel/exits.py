@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from execution.kernel.book import enter
-from execution.kernel.desk import AFTER, AT_THE_OPEN, DUST, FORCED, HELD, IN_THE_RANGE
-from execution.kernel.fills import book_fill, fill
+from execution.kernel.desk import AFTER, AT_THE_OPEN, DUST, FORCED, HELD, IN_THE_RANGE, Tape
+from execution.kernel.fills import book_fill, fill, look
 from execution.kernel.types import (
     BUY_IN,
     RUIN,
@@ -114,7 +114,9 @@ def _exit_at(desk: Any, symbol: Any) -> float:
 
 
 @compiled
-def exits(desk: Any, symbols: Records, orders: Records, fills: Records, trips: Records, lists: Ints) -> None:
+def exits(
+    desk: Any, symbols: Records, orders: Records, fills: Records, trips: Records, lists: Ints, tape: Tape
+) -> None:
     """Close what the moment at hand calls for: buy-ins and ruin; time exits, stops and targets (4.1, 4.2, 5.1, 5.3).
 
     What the cap cuts off an exit goes out at the following opens.
@@ -130,6 +132,7 @@ def exits(desk: Any, symbols: Records, orders: Records, fills: Records, trips: R
         if math.isnan(reference):
             continue
         desk.order = -1
+        look(tape, symbol, desk.t, i)
         fill(desk, symbols, fills, trips, i, -symbol.quantity, reference, math.nan)
         rest = -symbol.quantity
         if abs(rest) >= DUST:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from execution.kernel.costs import adverse, commission, sale_fees
-from execution.kernel.desk import AT_THE_CLOSE, DUST, FORCED
+from execution.kernel.desk import AT_THE_CLOSE, DUST, FORCED, Tape
 from execution.kernel.types import (
     CAP,
     CASH,
@@ -37,6 +37,15 @@ def whole_up(quantity: float, lot: float) -> float:
     if lot <= 0.0:
         return quantity
     return math.copysign(np.ceil(abs(quantity) / lot - _LOT_DUST) * lot, quantity)
+
+
+@compiled
+def look(tape: Tape, symbol: Any, t: int, i: int) -> None:
+    """Take up what a fill asks of the market beside prices."""
+    symbol.day_volume = tape.market.volume[t, i]
+    symbol.day_vwap = tape.market.vwap[t, i]
+    symbol.day_volatility = tape.market.volatility[t, i]
+    symbol.spread = tape.spread[tape.bucket[t], i]
 
 
 @compiled

@@ -32,6 +32,7 @@ from execution.kernel.types import (
 )
 from transforms.errors import QuantmillError
 
+_ROOM = 1 << 18  # orders that the logs are laid out for at first, at most
 _LOGS = ("orders", "fills", "trips", "actions", "events")
 
 
@@ -68,7 +69,8 @@ def run(
     wanted = _plain(targets or _no_targets(count))
     sent = _plain(orders or _no_orders())
     tape = _tape(market, costs)
-    arrays = _arrays(state, rules, costs, last - first)
+    decided = int(np.count_nonzero((wanted.bar >= first) & (wanted.bar < last)))
+    arrays = _arrays(state, rules, costs, bars=last - first, sent=decided * count + len(sent.bar))
     arrays.desk["n_admitted"] = np.searchsorted(sent.bar, first - 1)
     plain = tape.market
     warm(arrays.prices, plain.close, plain.split_ratio, plain.session, first)
@@ -120,7 +122,7 @@ def decide(
     check(market, free, rules, targets=row)
     if len(state.quantity) != count:
         raise QuantmillError(f"the book is over {len(state.quantity)} symbols, the market over {count}")
-    arrays = _arrays(state, rules, free, 1)
+    arrays = _arrays(state, rules, free, bars=1, sent=0)
     desk = arrays.desk[0]
     desk["t"] = t
     plain = _tape(market, free).market
@@ -217,8 +219,11 @@ def _tape(market: Market, costs: CostTable) -> Tape:
     return Tape(_plain(market), *(_writable(values) for values in arrays))
 
 
-def _arrays(state: State, rules: Rules, costs: CostTable, bars: int) -> Arrays:
-    """Lay out the arrays of a run; logs begin with what some bars may need and grow."""
+def _arrays(state: State, rules: Rules, costs: CostTable, *, bars: int, sent: int) -> Arrays:
+    """Lay out the arrays of a run; logs begin with what it may need, within reason, and grow.
+
+    Zeroed pages that are never written to take no memory.
+    """
     desk = np.zeros(1, DESK)
     for scalars in (rules, costs):
         for name, value in zip(scalars._fields, scalars, strict=True):
@@ -237,7 +242,8 @@ def _arrays(state: State, rules: Rules, costs: CostTable, bars: int) -> Arrays:
     symbols["quantity"] = state.quantity
     for name in POSITION.names or ():
         symbols[name] = state.positions[name]
-    room = 6 * count + open_now + 1 + 4 * min(bars, 256)
+    slack = 6 * count + open_now + 1 + 4 * min(bars, 256)
+    room = slack + min(sent, _ROOM)
     orders = np.zeros(room, ORDER)
     orders[:open_now] = state.orders
     lists = np.zeros((4, room), np.int64)
@@ -249,8 +255,8 @@ def _arrays(state: State, rules: Rules, costs: CostTable, bars: int) -> Arrays:
         orders=orders,
         fills=np.zeros(room, FILL),
         trips=np.zeros(room, TRIP),
-        actions=np.zeros(room, ACTION),
-        events=np.zeros(room, RISK_EVENT),
+        actions=np.zeros(slack, ACTION),
+        events=np.zeros(slack, RISK_EVENT),
         lists=lists,
     )
 
