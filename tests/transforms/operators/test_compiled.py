@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from pathlib import Path
 
 from numba.core.dispatcher import Dispatcher
 
 import transforms.operators
+from execution.kernel import fills
 from transforms.operators import compiled
 
 
@@ -23,3 +25,11 @@ def test_kernels_call_those_of_their_own_file_and_of_the_shared_one() -> None:
                 home = value.py_func.__module__.rsplit(".", maxsplit=1)[-1]
                 assert home in (path.stem, compiled.SHARED), f"{path.stem} imports a kernel of {home}"
     assert kernels > 50
+
+
+def test_packages_kernels_are_kept_under_a_digest_of_all_of_its_files() -> None:
+    """They call each other across files, and any of these may change."""
+    package = Path(fills.__file__).parent
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(package.glob("*.py")))).hexdigest()
+    kept = Path(fills.fill._cache.cache_path)
+    assert f"kernels-{digest[:12]}" in kept.parts
