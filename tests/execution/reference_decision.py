@@ -133,8 +133,7 @@ def cap_gross(book: Book, tape: Tape, t: int, allowed: list[float], held: list[f
 
 def replace_orders(book: Book, t: int, i: int) -> None:
     for order in book.open_orders:
-        is_earlier_target = order.reason == TARGET and order.bar < t
-        if order.symbol == i and (is_earlier_target or order.is_rest_of_exit):
+        if order.symbol == i and (order.reason == TARGET or order.is_rest_of_exit):
             order.end(t, REPLACED)
 
 

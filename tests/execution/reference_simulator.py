@@ -333,9 +333,7 @@ def expire(book: Book, tape: Tape, t: int) -> None:
             order.obstacle = NO_BAR
         elif not was_tried:
             order.obstacle = NOT_TOUCHED
-        if order.reason == MARGIN_CALL:
-            order.end(t, CANCELLED)
-        elif order.is_market:
+        if order.is_market:
             if not was_tried and order.time_in_force == DAY:
                 order.end(t, CANCELLED)
         elif order.time_in_force == DAY and tape.ends_session(t):

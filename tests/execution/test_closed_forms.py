@@ -322,3 +322,12 @@ def test_of_two_stops_at_one_level_the_stop_loss_is_the_reason(engine: str) -> N
         (10, 64, EXPLICIT),
         (-10, 56, STOP_LOSS),
     ]
+
+
+def test_a_margin_call_in_lots_is_scaled_by_a_split_and_carried_out_whole(engine: str) -> None:
+    rules = PLAIN._replace(initial_margin=0.5, maintenance_margin=0.25, whole_shares=True, lot=10.0)
+    market = bars([100.0, 100.0, 450.0], [100.0, 45.0, 450.0], split_ratio=[1, 1, 0.1])
+    result = outcome(engine, market, sent((-1, 160.0)), rules=rules)
+    # 1,200 of equity carry 2,400 of the 7,200: 106.7 shares go, in lots 110, and 11 after the split.
+    assert [(fill[0], fill[2], fill[-1]) for fill in result.fills[1:]] == [(2, -11, MARGIN_CALL)]
+    assert result.quantity[2, 0] == 5
