@@ -74,13 +74,15 @@ def write_comparison(warehouse: Warehouse, home: Home, runs: Sequence[Named]) ->
     shared = common(curves)
     labels = [run.label for run in runs]
     periods = max(int(_at(run.config, "features", "periods_per_year") or 252) for run in runs)
+    apart = config_differences(runs)
     context = {
         "title": " · ".join(labels),
         "subtitle": f"{len(runs)} runs side by side; differences are from the first, {labels[0]}",
         "sections": _SECTIONS,
         "labels": labels,
         "runs": [_run_row(run, curve, home) for run, curve in zip(runs, curves, strict=True)],
-        "config_rows": config_differences(runs),
+        "config_rows": [row for row in apart if None not in row["values"]],
+        "partial_rows": [row for row in apart if None in row["values"]],
         "metric_groups": metric_groups(metrics, models),
         "shared": shared.sessions,
         "shared_rows": _shared_rows(shared, periods),

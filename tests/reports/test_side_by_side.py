@@ -212,3 +212,17 @@ def test_an_equity_that_is_not_known_is_left_out() -> None:
     gap = pl.DataFrame({"session_date": days, "equity": [1.0, math.nan, 2.0]})
 
     assert common([gap, gap]).sessions == [days[0], days[2]]
+
+
+def test_differences_of_many_runs_stand_below_their_figure(pair: Warehouse, home: Home) -> None:
+    names = [FIRST, SECOND]
+    for number, name in enumerate(("cccc", "dddd"), 3):
+        books.equity(pair, book=f"backtest/{name}")
+        books.metrics(pair, {"cagr": 0.2}, book=f"backtest/{name}")
+        books.run(pair, f"2024030{number}-{name}", book=f"backtest/{name}", number=number, config=_config())
+        names.append(f"2024030{number}")
+
+    page = page_of(pair, home, *names)
+
+    assert "CAGR +12.0% +10.0% −2.0 pp +20.0% +8.0 pp +20.0% +8.0 pp Sharpe 0.75 – – –" in page.text
+    assert 'title="Compound annual growth rate"' in page.content
