@@ -224,5 +224,8 @@ def test_differences_of_many_runs_stand_below_their_figure(pair: Warehouse, home
 
     page = page_of(pair, home, *names)
 
-    assert "CAGR +12.0% +10.0% −2.0 pp +20.0% +8.0 pp +20.0% +8.0 pp Sharpe 0.75 – – –" in page.text
+    assert (
+        "CAGR +12.0% +10.0% −2.0 pp +20.0% +8.0 pp +20.0% +8.0 pp Return for risk Sharpe 0.75 – – –"
+        in page.text
+    )
     assert 'title="Compound annual growth rate"' in page.content
