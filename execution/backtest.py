@@ -10,16 +10,17 @@ from datetime import date
 import numpy as np
 
 from execution import tables
-from execution.config import CostsConfig, PortfolioConfig, RiskConfig, StrategyConfig
+from execution.config import BookConfig, StrategyConfig
 from execution.panel import load_panel, load_scores
 from execution.performance import SESSIONS_PER_YEAR
+from execution.rules import load_terms
 from execution.simulator import simulate
 from execution.statistics import statistics_of
 from execution.statistics_config import StatisticsConfig
-from execution.trades import round_trips
 from execution.trials import Trial, TrialResult, enter
 from transforms import schemas
 from transforms.errors import QuantmillError
+from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
 
@@ -45,13 +46,12 @@ class BacktestResult:
 
 def run_backtest(
     warehouse: Warehouse,
+    home: Home,
     *,
     book: str,
     strategy: StrategyConfig,
     model_id: str | None,
-    portfolio: PortfolioConfig,
-    risk: RiskConfig,
-    costs: CostsConfig,
+    config: BookConfig,
     start: date | None = None,
     end: date | None = None,
     periods: int = SESSIONS_PER_YEAR,
@@ -61,6 +61,7 @@ def run_backtest(
     """Simulate a strategy and replace the book's rows of ``execution.*``, all of them in one transaction.
 
     Args:
+        home: Where slippage models lie.
         book: ``backtest/<id>``.
         model_id: Whose predictions to trade, where ``strategy.scores`` is ``predictions``.
         start: Earliest session to decide on; the backtest begins with the first scores from there on.
@@ -74,7 +75,7 @@ def run_backtest(
         QuantmillError: If there are no bars or no scores in that range, or a decision fails.
     """
     panel = load_panel(warehouse, end=end)
-    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=portfolio)
+    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=config.portfolio)
     from_start = [start is None or day >= start for day in panel.session_date]
     scored = np.flatnonzero(scores.has_score & np.array(from_start))
     if scored.size == 0:
@@ -82,41 +83,43 @@ def run_backtest(
             f"strategy {strategy.name} has no score from {start} to {panel.session_date[-1]}; "
             "choose an earlier start or build more scores"
         )
-    result = simulate(
-        panel, scores, book=book, portfolio=portfolio, risk=risk, costs=costs, first=int(scored[0])
-    )
-    sessions = sorted(set(panel.session_date[result.rows]))
-    marks = dict(zip(panel.symbols, panel.last_close[-1].tolist(), strict=True))
-    trips = round_trips(result.fills, result.actions, marks=marks, sessions=sessions)
+    terms = load_terms(warehouse, home, panel, config)
+    result = simulate(scores, terms, book=book, config=config, first=int(scored[0]))
     measured = statistics_of(
-        result, config=statistics or StatisticsConfig(), groups=portfolio.limits.groups, periods=periods
+        result,
+        config=statistics or StatisticsConfig(),
+        groups=config.portfolio.limits.groups,
+        periods=periods,
     )
+    narrative, names = tables.narrate(result), tables.name_orders(result)
     with warehouse.transaction():
         metrics = measured.metrics | _deflated(warehouse, book, trial, measured.metrics, periods)
         for table, frame in (
-            (schemas.TARGETS, tables.targets(result)),
-            (schemas.RISK_DECISIONS, tables.risk_decisions(result)),
-            (schemas.ORDERS, tables.orders(result)),
-            (schemas.FILLS, tables.fills(result)),
-            (schemas.TRADES, tables.trades(book, trips)),
+            (schemas.TARGETS, tables.targets(result, narrative)),
+            (schemas.RISK_DECISIONS, tables.risk_decisions(result, narrative)),
+            (schemas.ORDERS, tables.orders(result, names, narrative)),
+            (schemas.FILLS, tables.fills(result, names)),
+            (schemas.TRADES, tables.trades(result, names)),
             (schemas.POSITIONS, tables.positions(result)),
             (schemas.EQUITY, tables.equity(result)),
+            (schemas.CASH_FLOWS, tables.cash_flows(result)),
             (schemas.PERFORMANCE, tables.metrics(book, metrics)),
             (schemas.PERIODS, tables.periods(book, measured.periods)),
             (schemas.ATTRIBUTION, tables.attribution(book, measured.attribution)),
             (schemas.INTERVALS, tables.intervals(book, measured.intervals)),
         ):
             warehouse.replace_where(table, {"book": book}, frame)
+    sessions = panel.session[result.rows]
     return BacktestResult(
         book=book,
         metrics=metrics,
-        first_session=sessions[0],
-        last_session=sessions[-1],
-        sessions=len(sessions),
-        rebalances=len(result.decisions),
-        orders=len(result.orders),
-        fills=len(result.fills),
-        trades=len(trips),
+        first_session=panel.session_date[result.first],
+        last_session=panel.session_date[-1],
+        sessions=int(sessions[-1] - sessions[0]) + 1,
+        rebalances=len(result.decided),
+        orders=len(names.placed) + sum(own.fill >= 0 for own in names.own),
+        fills=len(names.filled),
+        trades=len(result.trips.pnl),
     )
 
 

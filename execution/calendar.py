@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from transforms.config import require_choice
 
+_MONDAY = 4  # 1970-01-05, in days since 1970-01-01
 
-def is_rebalance(session_date: date, previous_session: date | None, rebalance: str) -> bool:
-    """Whether a book is rebalanced at the close of a bar of ``session_date``.
+
+def rebalances(dates: NDArray[np.datetime64], rebalance: str) -> NDArray[np.bool_]:
+    """Return whether a book is rebalanced at the close of each bar, (T,).
 
     Args:
-        session_date: The bar's session.
-        previous_session: The session of the bar before it, None where there is none.
+        dates: The session of each bar, ascending, as ``datetime64[D]``, (T,).
         rebalance: ``bar`` (every bar), ``daily`` (the first bar of every session), or that of the first session of
             each ``weekly`` (ISO week) or ``monthly`` period. The first bar of all is always one.
 
@@ -20,10 +24,13 @@ def is_rebalance(session_date: date, previous_session: date | None, rebalance: s
         ConfigError: If ``rebalance`` is none of these.
     """
     require_choice(rebalance, ("bar", "daily", "weekly", "monthly"), "portfolio.rebalance")
-    if rebalance == "bar" or previous_session is None:
-        return True
-    if rebalance == "daily":
-        return session_date != previous_session
+    chosen = np.ones(len(dates), dtype=np.bool_)
+    if rebalance == "bar":
+        return chosen
+    period: NDArray[Any] = dates.astype(np.int64)
     if rebalance == "weekly":
-        return session_date.isocalendar()[:2] != previous_session.isocalendar()[:2]
-    return (session_date.year, session_date.month) != (previous_session.year, previous_session.month)
+        period = (period - _MONDAY) // 7
+    elif rebalance == "monthly":
+        period = dates.astype("datetime64[M]").astype(np.int64)
+    chosen[1:] = period[1:] != period[:-1]
+    return chosen

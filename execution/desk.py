@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +15,8 @@ import numpy as np
 
 from execution import order_states
 from execution.brokers.base import SettlingBroker
-from execution.calendar import is_rebalance
-from execution.config import CostsConfig, PortfolioConfig, RiskConfig
-from execution.decision import decide
+from execution.calendar import rebalances
+from execution.config import BookConfig
 from execution.journal import Journal
 from execution.journal_records import (
     DECIDED,
@@ -28,22 +26,19 @@ from execution.journal_records import (
     JournaledClose,
     JournaledDecision,
 )
+from execution.kernel import State, decide, new_state
+from execution.kernel.types import ORDER, ORDER_TYPES, Decision
 from execution.market import equity
+from execution.orders import number, orders_of
 from execution.panel import Panel, ScorePanel
+from execution.reasons import risk_decisions, target_reasons, weights_held
 from execution.reconciliation import positions_from, reconcile
-from execution.types import Account, Broker, Decision, Fill, Order, Snapshot
+from execution.rules import Terms
+from execution.targets import Standing, TargetBuilder
+from execution.types import Account, Broker, Fill, Order, RiskDecision
 from transforms.errors import QuantmillError, RiskHaltError
 from transforms.failpoints import failpoint
 from transforms.paths import Home
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The config that a desk trades by."""
-
-    portfolio: PortfolioConfig
-    risk: RiskConfig
-    costs: CostsConfig
 
 
 class Desk:
@@ -52,7 +47,7 @@ class Desk:
     Args:
         book: ``<broker>/<account>``, as in ``execution.*``.
         home: Where the kill switch lies.
-        panel: Bars up to the newest session to trade; ``scores`` are on the same bars and symbols.
+        terms: The market up to the newest session to trade; ``scores`` are on the same bars and symbols.
         run_id: Recorded with what is decided.
 
     Attributes:
@@ -67,9 +62,9 @@ class Desk:
         *,
         broker: Broker,
         journal: Journal,
-        panel: Panel,
+        terms: Terms,
         scores: ScorePanel,
-        rules: Rules,
+        config: BookConfig,
         run_id: str,
     ) -> None:
         self.book = book
@@ -79,11 +74,15 @@ class Desk:
         self._broker = broker
         self._market = broker if isinstance(broker, SettlingBroker) else None
         self._journal = journal
-        self._panel = panel
+        self._terms = terms
+        self._panel: Panel = terms.panel
         self._scores = scores
-        self._rules = rules
+        self._config = config
         self._run_id = run_id
+        self._builder = TargetBuilder(terms.panel, scores, config.portfolio, terms.costs)
+        self._is_due = rebalances(terms.panel.dates, config.portfolio.rebalance)
         self._seen: set[Fill] = set()
+        self._own: set[str] = set()
 
     def check_switch(self) -> None:
         """Raise ``RiskHaltError`` while the kill switch is thrown."""
@@ -159,8 +158,10 @@ class Desk:
         """Finish what a crash interrupted: ask the broker for every order without an answer, by its id.
 
         An order that the broker does not know goes out again, under the same id, while its moment has not
-        passed; else it expires, with that reason.
+        passed; else it expires, with that reason. Cancellations that were decided are carried out.
         """
+        for name in self._journal.cancellations(self.book):
+            self._cancel(name)
         clock = self._market.last_bar if self._market else self._panel.bar_at[-1]
         for entry in self._journal.orders(self.book, is_open=True):
             if entry.status not in {order_states.INTENDED, order_states.SENT}:
@@ -180,8 +181,7 @@ class Desk:
 
     def _due(self, t: int, *, is_first: bool) -> str:
         """Say what bar ``t`` calls for: ``DECIDED`` for a decision, else why there is none."""
-        session, before = self._panel.session_date[t], self._panel.previous_session(t)
-        if not (is_first or is_rebalance(session, before, self._rules.portfolio.rebalance)):
+        if not (is_first or self._is_due[t]):
             return NO_REBALANCE
         return DECIDED if self._scores.has_score[t] else NO_SCORES
 
@@ -194,67 +194,129 @@ class Desk:
         Raises:
             RiskHaltError: for a fill or status that nobody ordered or knows, and for positions that differ.
         """
-        snapshot = self._panel.snapshot(t)
+        panel = self._panel
         if self._market:
-            self._market.settle(snapshot, self._rules.costs, self._rules.portfolio)
-        account = self._broker.account(snapshot.symbols)
+            self._market.settle(self._terms, t)
+        account = self._broker.account(panel.symbols)
         fills = [fill for fill in self._broker.fills() if fill not in self._seen]
-        close = JournaledClose(
-            snapshot.bar_at, snapshot.session_date, self._measured(t, account, snapshot, fills)
-        )
-        split = np.flatnonzero(snapshot.split_ratio != 1)
+        close = JournaledClose(panel.bar_at[t], panel.session_date[t], self._measured(t, account, fills))
+        split = np.flatnonzero(panel.split_ratio[t] != 1)
         with self._journal.transaction():
+            if self._market:
+                own = [order for order in self._market.own_orders() if order.client_order_id not in self._own]
+                self._journal.record_own(
+                    self.book, self._broker.name, self._scores.strategy, own, self._run_id
+                )
+                self._own.update(order.client_order_id for order in own)
             new = self._journal.record_bar(
                 self.book,
                 close,
-                {snapshot.symbols[i]: float(snapshot.split_ratio[i]) for i in split},
+                {panel.symbols[i]: float(panel.split_ratio[t, i]) for i in split},
                 fills,
-                whole_shares=self._rules.portfolio.whole_shares,
+                whole_shares=self._config.portfolio.whole_shares,
             )
             self._poll()
             if outcome not in {None, DECIDED}:
-                self._record_decision(snapshot, str(outcome), (), {})
+                self._record_decision(t, str(outcome), (), {})
         self._seen.update(fills)
         self.fills.extend(new)
         movements = self._journal.fill_movements(self.book), self._journal.split_movements(self.book)
         reconcile(self.book, positions_from(*movements), account)
 
     def decide(self, t: int) -> None:
-        """Decide at the close of bar ``t``, journal the orders, then send them."""
-        snapshot = self._panel.snapshot(t)
-        decision = decide(
-            snapshot,
-            self._scores.at(t),
-            self._broker.account(snapshot.symbols),
-            book=self.book,
-            portfolio=self._rules.portfolio,
-            risk=self._rules.risk,
-            is_rebalance=True,
+        """Decide at the close of bar ``t``, journal orders and cancellations, then send them."""
+        panel, terms = self._panel, self._terms
+        account = self._broker.account(panel.symbols)
+        worth = self._equity(t, account)
+        held = weights_held(panel, t, account.quantity, worth)
+        standing = Standing(held, worth, self._peak(worth)) if self._builder.needs_account else None
+        built = self._builder.at(t, standing)
+        state, names = self._state(t, account)
+        confidence = self._scores.confidence[t]
+        decision = decide(terms.market, terms.rules, state, t, weights=built.weights, confidence=confidence)
+        changes = (
+            *built.notes,
+            *risk_decisions(panel, self._scores, t, events=decision.risk_events, risk=self._config.risk),
         )
+        reasons = target_reasons(
+            panel.symbols,
+            self._scores.at(t),
+            weights=decision.weights,
+            held=held,
+            changes=changes,
+            is_ruined=state.is_ruined or worth <= 0,
+        )
+        orders = orders_of(
+            decision,
+            panel,
+            t,
+            book=self.book,
+            strategy=self._scores.strategy,
+            names_bar=self._config.portfolio.rebalance == "bar",
+            reasons=reasons,
+        )
+        cancelled = [names[int(one)] for one in decision.replaced]
         failpoint("trade.before_journal")
-        self._record_decision(snapshot, DECIDED, decision.orders, self._detail(t, decision))
+        detail = self._detail(t, decision, reasons, changes) | {"cancels": cancelled}
+        self._record_decision(t, DECIDED, orders, detail)
         failpoint("trade.after_journal")
-        for order in decision.orders:
+        for name in cancelled:
+            self._cancel(name)
+        for order in orders:
             self._send(order)
 
+    def _state(self, t: int, account: Account) -> tuple[State, dict[int, str]]:
+        """Return the book as the kernel decides on it, and number → client order id of its open orders."""
+        if self._market:
+            return self._market.state(account.symbols, t)
+        state = new_state(len(account.symbols), 0.0)
+        state.cash, state.quantity, state.is_started = account.cash, account.quantity, True
+        place = {symbol: i for i, symbol in enumerate(account.symbols)}
+        entries = [entry.order for entry in self._journal.orders(self.book, is_open=True)]
+        state.orders = np.zeros(len(entries), ORDER)
+        for k, order in enumerate(entries):
+            state.orders[k]["id"], state.orders[k]["symbol"] = k, place[order.symbol]
+            state.orders[k]["quantity"] = state.orders[k]["remaining"] = order.signed_quantity
+            state.orders[k]["type"] = ORDER_TYPES.index(order.order_type)
+        state.next_order = len(entries)
+        return state, {k: order.client_order_id for k, order in enumerate(entries)}
+
+    def _equity(self, t: int, account: Account) -> float:
+        return self._market.settled().equity if self._market else equity(account, self._panel, t)
+
+    def _peak(self, worth: float) -> float:
+        """Return the highest equity (USD) at a close of this book, with that of now."""
+        before: list[float] = [close.account["equity"] for close in self._journal.closes(self.book)]
+        return max([worth, *before])
+
     def _record_decision(
-        self, snapshot: Snapshot, outcome: str, orders: tuple[Order, ...], detail: dict[str, Any]
+        self, t: int, outcome: str, orders: tuple[Order, ...], detail: dict[str, Any]
     ) -> None:
         record = JournaledDecision(
-            snapshot.bar_at, snapshot.session_date, outcome, self._scores.strategy, detail
+            self._panel.bar_at[t], self._panel.session_date[t], outcome, self._scores.strategy, detail
         )
         self._journal.record_decision(self.book, self._broker.name, record, orders, self._run_id)
 
-    def _detail(self, t: int, decision: Decision) -> dict[str, Any]:
+    def _detail(
+        self, t: int, decision: Decision, reasons: list[str], changes: tuple[RiskDecision, ...]
+    ) -> dict[str, Any]:
         """Return targets and risk decisions as JSON can hold them; NaN becomes None."""
         scores = self._scores.at(t)
         targets = [
-            [symbol, *map(_number, (scores.score[i], scores.confidence[i], decision.weights[i])), reason]
-            for i, (symbol, reason) in enumerate(zip(self._panel.symbols, decision.reasons, strict=True))
+            [symbol, *map(number, (scores.score[i], scores.confidence[i], decision.weights[i])), reason]
+            for i, (symbol, reason) in enumerate(zip(self._panel.symbols, reasons, strict=True))
             if reason
         ]
-        risk = [[r.symbol, r.rule, _number(r.before), _number(r.after), r.reason] for r in decision.risk]
+        risk = [[r.symbol, r.rule, number(r.before), number(r.after), r.reason] for r in changes]
         return {"targets": targets, "risk": risk}
+
+    def _cancel(self, client_order_id: str) -> None:
+        """Take an order back at the broker and record its answer; one that has ended stays as it ended."""
+        if self._journal.status(client_order_id) in order_states.TERMINAL:
+            return
+        status = self._broker.cancel(client_order_id)
+        if status is not None:
+            self._record_answer(client_order_id, status)
 
     def _send(self, order: Order) -> None:
         self.check_switch()
@@ -285,26 +347,20 @@ class Desk:
             if status != order_states.ACCEPTED:
                 self._record_answer(name, status)
 
-    def _measured(self, t: int, account: Account, snapshot: Snapshot, fills: list[Fill]) -> dict[str, Any]:
+    def _measured(self, t: int, account: Account, fills: list[Fill]) -> dict[str, Any]:
         """Return the book at the close of bar ``t``, for the mirror: USD, shares, fractions of equity."""
-        worth = equity(account, snapshot)
+        worth, price = self._equity(t, account), self._panel.last_close[t]
         held = np.flatnonzero(account.quantity)
-        values = (account.quantity[held] * snapshot.last_close[held]).tolist()
-        traded = math.fsum(
-            abs(fill.quantity) * fill.price for fill in fills if fill.bar_at == snapshot.bar_at
-        )
+        values = (account.quantity[held] * price[held]).tolist()
+        settled = self._market.settled() if self._market else None
+        now = [fill for fill in fills if fill.bar_at == self._panel.bar_at[t]]
+        traded = settled.traded if settled else math.fsum(abs(fill.quantity) * fill.price for fill in now)
 
         def share(value: float) -> float | None:
             return value / worth if worth > 0 else None
 
         positions = [
-            [
-                account.symbols[i],
-                float(account.quantity[i]),
-                float(snapshot.last_close[i]),
-                value,
-                share(value),
-            ]
+            [account.symbols[i], float(account.quantity[i]), float(price[i]), value, share(value)]
             for i, value in zip(held.tolist(), values, strict=True)
         ]
         return {
@@ -313,11 +369,16 @@ class Desk:
             "gross_exposure": share(math.fsum(map(abs, values))),
             "net_exposure": share(math.fsum(values)),
             "turnover": share(traded),
-            "benchmark": _number(self._panel.benchmark[t]),
+            "benchmark": number(self._panel.benchmark[t]),
             "positions": positions,
+            "flows": settled.flows if settled else _flows(now),
         }
 
 
-def _number(value: float) -> float | None:
-    """Return a float as JSON can hold it."""
-    return float(value) if math.isfinite(value) else None
+def _flows(fills: list[Fill]) -> dict[str, float]:
+    """Return what is known of a bar's cash flows (USD) from its fills alone."""
+    return {
+        "trades": -math.fsum(fill.quantity * fill.price for fill in fills),
+        "commission": -math.fsum(fill.commission for fill in fills),
+        "fees": -math.fsum(fill.fees for fill in fills),
+    }

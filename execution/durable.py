@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class DurableFile:
     Args:
         path: The file; its directory is made.
         tables: DDL that creates what is missing.
+        columns: Table → column → its type and default, of columns that tables of earlier versions lack.
         purpose: What the file is, for messages.
         remedy: What to do if it cannot be used.
 
@@ -31,7 +32,15 @@ class DurableFile:
         DurableFileError: where it is no database, damaged, or held by another process for over five seconds.
     """
 
-    def __init__(self, path: Path, tables: str, *, purpose: str, remedy: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tables: str,
+        *,
+        purpose: str,
+        remedy: str,
+        columns: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.path = path
         self._about = f"{path} ({purpose})"
         self._remedy = remedy
@@ -47,11 +56,18 @@ class DurableFile:
                 if found != "ok":
                     raise sqlite3.DatabaseError(found)
                 self._connection.executescript(f"begin immediate; {tables} commit;")
+                self._add_missing(columns or {})
             except BaseException:
                 self._connection.close()
                 raise
         if is_new:
             fsync_directory(path.parent)
+
+    def _add_missing(self, columns: Mapping[str, Mapping[str, str]]) -> None:
+        for table, wanted in columns.items():
+            known = {row[1] for row in self._connection.execute(f"pragma table_info({table})")}
+            for name in wanted.keys() - known:
+                self._connection.execute(f"alter table {table} add column {name} {wanted[name]}")
 
     def close(self) -> None:
         self._connection.close()

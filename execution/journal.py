@@ -18,18 +18,24 @@ from typing import Any
 from execution import order_states
 from execution.durable import DurableFile
 from execution.journal_records import (
+    ADDED,
     FILL_COLUMNS,
+    ORDER_COLUMNS,
     TABLES,
     JournaledClose,
     JournaledDecision,
     JournaledOrder,
     fill_from,
+    fill_row,
     order_from,
+    order_row,
+    stamp,
 )
 from execution.types import Fill, Order
 from transforms.errors import QuantmillError, RiskHaltError
 from transforms.warehouse import utc_now
 
+_ORDERS, _FILLS = ", ".join(ORDER_COLUMNS), ", ".join(FILL_COLUMNS)
 _TOLERANCE = 1e-9
 """Relative: fractional quantities through splits carry rounding of this order at most."""
 
@@ -43,6 +49,7 @@ class Journal:
             TABLES,
             purpose="the order journal",
             remedy="If another run holds it, wait; if it is damaged, restore a backup. Nothing was sent",
+            columns=ADDED,
         )
 
     def close(self) -> None:
@@ -62,7 +69,7 @@ class Journal:
         Raises:
             QuantmillError: where an order's id is known with other content; both are named.
         """
-        row = (book, _stamp(decision.bar_at), decision.session_date.isoformat(), decision.outcome)
+        row = (book, stamp(decision.bar_at), decision.session_date.isoformat(), decision.outcome)
         with self._file.transaction():
             for order in orders:
                 self._record_intent(book, broker, decision.strategy, order, run_id=run_id)
@@ -72,22 +79,40 @@ class Journal:
                     *row,
                     decision.strategy,
                     run_id,
-                    _stamp(utc_now()),
+                    stamp(utc_now()),
                     json.dumps(decision.detail, allow_nan=False),
                 ),
             )
 
-    def _record_intent(self, book: str, broker: str, strategy: str, order: Order, *, run_id: str) -> None:
+    def record_own(self, book: str, broker: str, strategy: str, orders: Iterable[Order], run_id: str) -> None:
+        """Record, in one transaction, orders that the account brought about by itself: exits, margin calls, buy-ins.
+
+        They begin as accepted: nobody sends them. Repeating it changes nothing.
+        """
+        with self._file.transaction():
+            for order in orders:
+                self._record_intent(
+                    book, broker, strategy, order, run_id=run_id, first_state=order_states.ACCEPTED
+                )
+
+    def _record_intent(
+        self,
+        book: str,
+        broker: str,
+        strategy: str,
+        order: Order,
+        *,
+        run_id: str,
+        first_state: str = order_states.INTENDED,
+    ) -> None:
         if not (math.isfinite(order.quantity) and order.quantity > 0 and order.side in {"buy", "sell"}):
             raise RiskHaltError(
                 f"order {order.client_order_id}: {order.side} {order.quantity} {order.symbol} is no order "
                 "(side must be buy or sell, quantity finite and above 0); nothing was sent"
             )
-        names = (book, broker, strategy, order.session_date.isoformat(), _stamp(order.bar_at), order.symbol)
-        content = (*names, order.side, float(order.quantity), order.order_type, order.reason)
+        content = (*order_row(order), book, broker, strategy)
         known = self._file.row(
-            "select book, broker, strategy, session_date, bar_at, symbol, side, quantity, order_type, reason "
-            "from intents where client_order_id = ?",
+            f"select {_ORDERS}, book, broker, strategy from intents where client_order_id = ?",
             (order.client_order_id,),
         )
         if known == content:
@@ -97,11 +122,12 @@ class Journal:
                 f"order {order.client_order_id} is journaled as {_told(known)}; "
                 f"the same id cannot also be {_told(content)}"
             )
+        marks = ", ".join("?" for _ in range(len(content) + 2))
         self._file.execute(
-            "insert into intents values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (order.client_order_id, *content, run_id, _stamp(utc_now())),
+            f"insert into intents ({_ORDERS}, book, broker, strategy, run_id, recorded_at) values ({marks})",
+            (*content, run_id, stamp(utc_now())),
         )
-        self._append_event(order.client_order_id, order_states.INTENDED, "")
+        self._append_event(order.client_order_id, first_state, "")
 
     def outcomes(self, book: str) -> dict[datetime, str]:
         """Return bar → outcome of every bar at which somebody asked for a book's decision."""
@@ -118,6 +144,13 @@ class Journal:
             )
             for bar, day, outcome, strategy, detail in self._file.rows(sql, (book,))
         ]
+
+    def cancellations(self, book: str) -> list[str]:
+        """Return the orders that a book's last decision takes back, be it done or not."""
+        row = self._file.row(
+            "select detail from decisions where book = ? order by bar_at desc limit 1", (book,)
+        )
+        return [] if row is None else list(json.loads(row[0]).get("cancels", []))
 
     def advance(self, client_order_id: str, status: str, detail: str = "") -> None:
         """Record, durably, that an order has come to ``status``. The status it already has is no step.
@@ -139,7 +172,7 @@ class Journal:
     def _append_event(self, client_order_id: str, status: str, detail: str) -> None:
         self._file.execute(
             "insert into events (client_order_id, at, status, detail) values (?, ?, ?, ?)",
-            (client_order_id, _stamp(utc_now()), status, detail),
+            (client_order_id, stamp(utc_now()), status, detail),
         )
         self._file.execute(
             "insert or replace into states values (?, ?, ?)", (client_order_id, status, detail)
@@ -154,12 +187,12 @@ class Journal:
         """Return a book's orders, oldest first; with ``is_open`` those that are not final."""
         final = ", ".join(f"'{status}'" for status in sorted(order_states.TERMINAL))
         condition = f"and s.status not in ({final})" if is_open else ""
+        columns = ", ".join(f"i.{name}" for name in ORDER_COLUMNS)
         sql = (
-            "select i.client_order_id, i.symbol, i.side, i.quantity, i.bar_at, i.session_date, i.reason, "
-            "i.order_type, s.status, s.detail from intents i join states s using (client_order_id) "
+            f"select {columns}, s.status, s.detail from intents i join states s using (client_order_id) "
             f"where i.book = ? {condition} order by i.rowid"
         )
-        return [JournaledOrder(order_from(row[:8]), *row[8:]) for row in self._file.rows(sql, (book,))]
+        return [JournaledOrder(order_from(row[:-2]), *row[-2:]) for row in self._file.rows(sql, (book,))]
 
     def events(self, client_order_id: str) -> list[tuple[str, str]]:
         """Return an order's (status, detail) pairs in the order in which they were recorded."""
@@ -180,12 +213,10 @@ class Journal:
         with self._file.transaction():
             for fill in fills:
                 known = self._file.row(
-                    "select client_order_id, symbol, quantity, price, commission, slippage, bar_at, "
-                    "session_date from fills where book = ? and fill_id = ?",
-                    (book, fill.fill_id),
+                    f"select {_FILLS} from fills where book = ? and fill_id = ?", (book, fill.fill_id)
                 )
-                content = _fill_content(fill)
-                if known == content:
+                content = fill_row(fill)
+                if known is not None and fill_row(fill_from(known)) == content:
                     continue
                 if known is not None:
                     raise RiskHaltError(f"fill {fill.fill_id} is journaled as {known}, now it is {content}")
@@ -206,7 +237,7 @@ class Journal:
             )
         symbol, side, ordered, bar_at, status = row
         sign = 1.0 if side == "buy" else -1.0
-        numbers = (fill.quantity, fill.price, fill.commission, fill.slippage)
+        numbers = (fill.quantity, fill.price, fill.commission, fill.slippage, fill.fees, fill.reference_price)
         if fill.symbol != symbol or not fill.quantity * sign > 0 or not all(map(math.isfinite, numbers)):
             raise RiskHaltError(
                 f"fill {fill.fill_id}: {fill.quantity} {fill.symbol} at {fill.price} cannot fill "
@@ -218,16 +249,17 @@ class Journal:
         )
         filled = sum(
             abs(quantity) / self._split_between(book, symbol, bar_at, at)
-            for quantity, at in [*earlier, (fill.quantity, _stamp(fill.bar_at))]
+            for quantity, at in [*earlier, (fill.quantity, stamp(fill.bar_at))]
         )
         if filled > ordered * (1 + _TOLERANCE):
             raise RiskHaltError(
                 f"fill {fill.fill_id}: {fill.client_order_id} ordered {ordered:g} {symbol} and would be "
                 f"filled to {filled:g}; the overfill is refused. Compare account and journal first"
             )
+        marks = ", ".join("?" for _ in range(len(content) + 2))
         self._file.execute(
-            "insert into fills values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (book, fill.fill_id, *content, _stamp(utc_now())),
+            f"insert into fills (book, {_FILLS}, recorded_at) values ({marks})",
+            (book, *content, stamp(utc_now())),
         )
         if status not in order_states.TERMINAL:
             is_whole = filled >= ordered * (1 - _TOLERANCE)
@@ -264,7 +296,7 @@ class Journal:
         Returns:
             The new fills.
         """
-        at = _stamp(close.bar_at)
+        at = stamp(close.bar_at)
         with self._file.transaction():
             self._file.execute_many(
                 "insert or ignore into splits values (?, ?, ?, ?, ?)",
@@ -292,7 +324,7 @@ class Journal:
 
     def fills(self, book: str) -> list[Fill]:
         """Return a book's unique fills, by bar and then as they were recorded."""
-        sql = f"select {FILL_COLUMNS} from fills where book = ? order by bar_at, rowid"
+        sql = f"select {_FILLS} from fills where book = ? order by bar_at, rowid"
         return [fill_from(row) for row in self._file.rows(sql, (book,))]
 
     def fill_movements(self, book: str) -> list[tuple[str, str, float]]:
@@ -306,17 +338,9 @@ class Journal:
         return [(bar, symbol, ratio, bool(is_whole)) for bar, symbol, ratio, is_whole in rows]
 
 
-def _stamp(moment: datetime) -> str:
-    """ISO text with a fixed width, so that text order is time order."""
-    return moment.isoformat(sep=" ", timespec="microseconds")
-
-
-def _fill_content(fill: Fill) -> tuple[Any, ...]:
-    numbers = (float(fill.quantity), float(fill.price), float(fill.commission), float(fill.slippage))
-    return (fill.client_order_id, fill.symbol, *numbers, _stamp(fill.bar_at), fill.session_date.isoformat())
-
-
 def _told(content: Sequence[Any]) -> str:
-    book, broker, strategy, session, _, symbol, side, quantity, kind, reason = content
-    why = f"{strategy}, book {book} at {broker}: {reason or 'no reason'}"
-    return f"{kind} {side} {quantity:g} {symbol} of {session} ({why})"
+    values = dict(zip(ORDER_COLUMNS, content, strict=False))
+    book, broker, strategy = content[len(ORDER_COLUMNS) :]
+    why = f"{strategy}, book {book} at {broker}: {values['reason'] or 'no reason'}"
+    what = f"{values['order_type']} {values['side']} {values['quantity']:g} {values['symbol']}"
+    return f"{what} of {values['session_date']} ({why})"

@@ -24,8 +24,8 @@ _TYPES: dict[str, pl.DataType] = {
 def mirror(journal: Journal, warehouse: Warehouse, book: str) -> None:
     """Replace a book's rows in ``execution.*`` by what the journal says, in one transaction.
 
-    Written are orders, fills, targets, risk_decisions, positions and equity. The benchmark's close is scaled
-    to the equity of the book's first bar: the initial cash, for an account that began with nothing else.
+    Written are orders, fills, targets, risk_decisions, positions, equity and cash_flows. The benchmark's close is
+    scaled to the equity of the book's first bar: the initial cash, for an account that began with nothing else.
     """
     decisions, closes = journal.decisions(book), journal.closes(book)
     tables = [
@@ -35,6 +35,7 @@ def mirror(journal: Journal, warehouse: Warehouse, book: str) -> None:
         (schemas.RISK_DECISIONS, _risk_decisions(book, decisions)),
         (schemas.POSITIONS, _positions(book, closes)),
         (schemas.EQUITY, _equity(book, closes)),
+        (schemas.CASH_FLOWS, _cash_flows(book, closes)),
     ]
     with warehouse.transaction():
         for table, rows in tables:
@@ -50,16 +51,20 @@ def _orders(journal: Journal, book: str) -> _Rows:
         order = entry.order
         when = (order.bar_at, order.session_date)
         what = (order.symbol, order.side, order.quantity, order.order_type)
+        levels = (order.limit_price, order.stop_price, order.trail, order.time_in_force, order.cause)
         is_unfilled = entry.status in TERMINAL - {FILLED}
         reason = "; ".join(filter(None, (order.reason, entry.note if is_unfilled else "")))
-        yield (book, order.client_order_id, *when, *what, entry.status, reason)
+        yield (book, order.client_order_id, *when, *what, *levels, entry.status, reason)
 
 
 def _fills(journal: Journal, book: str) -> _Rows:
     for fill in journal.fills(book):
         when = (fill.bar_at, fill.session_date)
         what = (fill.symbol, fill.quantity, fill.price, fill.commission, fill.slippage)
-        yield (book, fill.fill_id, fill.client_order_id, *when, *what)
+        yield (
+            *(book, fill.fill_id, fill.client_order_id, *when, *what),
+            *(fill.reference_price, fill.fees, fill.reason),
+        )
 
 
 def _targets(book: str, decisions: list[JournaledDecision]) -> _Rows:
@@ -91,3 +96,10 @@ def _equity(book: str, closes: list[JournaledClose]) -> _Rows:
         benchmark = level * scale if level is not None and scale is not None else None
         columns = ("equity", "cash", "gross_exposure", "net_exposure", "turnover")
         yield (book, close.bar_at, close.session_date, *(account[name] for name in columns), benchmark)
+
+
+def _cash_flows(book: str, closes: list[JournaledClose]) -> _Rows:
+    for close in closes:
+        for kind, amount in close.account.get("flows", {}).items():
+            if amount != 0:
+                yield (book, close.bar_at, close.session_date, kind, amount)

@@ -1,4 +1,4 @@
-"""Weights after risk → orders."""
+"""Orders by name: what the kernel decides and does, as orders that a broker and a journal can hold."""
 
 from __future__ import annotations
 
@@ -6,12 +6,52 @@ import hashlib
 import math
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 
-from execution.config import PortfolioConfig
-from execution.market import whole
-from execution.types import Account, Floats, Order, Snapshot
+from execution import order_states
+from execution.kernel.types import (
+    CAP,
+    CASH,
+    FILLED,
+    MARGIN,
+    NO_BAR,
+    NOT_SHORTABLE,
+    NOT_TOUCHED,
+    OPEN,
+    ORDER_TYPES,
+    REASONS,
+    REPLACED,
+    RUINED,
+    SPLIT_AWAY,
+    TIMES_IN_FORCE,
+    Decision,
+    Orders,
+)
+from execution.panel import Panel
+from execution.types import Order
+
+_OBSTACLES = {
+    NO_BAR: "it had no bar",
+    CASH: "the cash did not reach for more",
+    CAP: "the cap on participation left no more",
+    MARGIN: "buying power did not reach for more",
+    NOT_SHORTABLE: "it may not be held short",
+    NOT_TOUCHED: "its price was not reached",
+    SPLIT_AWAY: "nothing of it was left after the split",
+    RUINED: "the book's equity is used up",
+}
+_CAUSES = {
+    "stop_loss": "the stop loss was reached",
+    "take_profit": "the target was reached",
+    "trailing_stop": "the trailing stop was reached",
+    "time_exit": "it was held for as long as it may be",
+    "margin_call": "equity fell below the maintenance margin",
+    "ruin": "the book's equity is used up",
+    "buy_in": "it may not be held short any more",
+    "vanished": "it has had no bar for too long; closed at its last price",
+}
 
 
 def client_order_id(
@@ -29,58 +69,113 @@ def client_order_id(
     return f"{strategy}-{session_date:%Y%m%d}-{symbol}-{digest[:10]}"
 
 
-def orders_for(
-    weights: Floats,
-    snapshot: Snapshot,
-    account: Account,
-    *,
-    equity: float,
-    book: str,
-    strategy: str,
-    portfolio: PortfolioConfig,
-    reasons: Sequence[str],
-) -> tuple[Order, ...]:
-    """Return the orders that lead from the account's positions to the weights: sells, then buys, each by
-    symbol.
+def own_order_id(book: str, cause: str, bar_at: datetime, symbol: str, number: int) -> str:
+    """Return the name of an order that nobody decided: an exit, a margin call, a buy-in.
 
-    At most one order per symbol. A target is weight × equity / last_close shares, rounded towards zero
-    where the portfolio holds whole shares. Changes below ``portfolio.min_trade_weight`` are not traded,
-    except that a weight of 0 always closes all of a position. Where a weight or a price is NaN, nothing is
-    ordered.
+    It reads ``<cause>-<yyyymmdd>-<symbol>-<10 hex digits>``; the digits are of the SHA-256 of all that is given.
 
     Args:
-        weights: Signed fraction of ``equity``, (N,); NaN leaves the position alone.
-        equity: USD, above 0 unless all weights are 0 or NaN.
+        bar_at: The bar that it came from.
+        number: From 0 among those of the same cause, bar and symbol.
+    """
+    parts = [book, cause, bar_at.isoformat(), symbol, str(number)]
+    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    return f"{cause}-{bar_at:%Y%m%d}-{symbol}-{digest[:10]}"
+
+
+def own_reason(cause: str) -> str:
+    """Return why an order exists that nobody decided, as a sentence."""
+    return _CAUSES[cause]
+
+
+def order_status(status: int, filled: float) -> str:
+    """Return the journal's word for a kernel's order: of its status code, and the shares filled."""
+    if status == OPEN:
+        return order_states.PARTIALLY_FILLED if filled != 0 else order_states.ACCEPTED
+    return order_states.FILLED if status == FILLED else order_states.CANCELLED
+
+
+def order_note(status: int, obstacle: int, *, filled: float, remaining: float) -> str:
+    """Return why an order ended without being (wholly) filled; empty where there is nothing to say.
+
+    Args:
+        filled, remaining: Shares, on the split basis of its last bar.
+    """
+    if status in {FILLED, OPEN}:
+        return ""
+    why = "replaced by a later decision" if status == REPLACED else _OBSTACLES.get(obstacle, "")
+    if filled == 0:
+        return why
+    part = f"filled {abs(filled):g} of {abs(filled) + abs(remaining):g} shares"
+    return f"{part}: {why}" if why else part
+
+
+def orders_of(
+    decision: Decision,
+    panel: Panel,
+    t: int,
+    *,
+    book: str,
+    strategy: str,
+    names_bar: bool,
+    reasons: Sequence[str],
+) -> tuple[Order, ...]:
+    """Return the orders of a decision at the close of bar ``t``, by name: sells, then buys, each by symbol.
+
+    Args:
+        names_bar: Whether the book may decide more than once in a session.
         reasons: One sentence per symbol, (N,).
     """
-    orders = []
-    bar_at = snapshot.bar_at if portfolio.rebalance == "bar" else None
-    wanted = np.isfinite(weights) & np.isfinite(snapshot.last_close) & (snapshot.last_close > 0)
-    for i in np.flatnonzero(wanted & ((weights != 0) | (account.quantity != 0))).tolist():
-        weight, price, held = float(weights[i]), float(snapshot.last_close[i]), float(account.quantity[i])
-        change = _change(weight, price, held, equity, portfolio)
-        if change == 0:
-            continue
-        symbol = snapshot.symbols[i]
-        orders.append(
-            Order(
-                client_order_id=client_order_id(book, strategy, snapshot.session_date, symbol, bar_at),
-                symbol=symbol,
-                side="buy" if change > 0 else "sell",
-                quantity=abs(change),
-                bar_at=snapshot.bar_at,
-                session_date=snapshot.session_date,
-                reason=reasons[i],
-            )
+    found, placed = [], decision.orders
+    bar_at, session = panel.bar_at[t], panel.session_date[t]
+    for k in range(len(placed.bar)):
+        i, quantity = int(placed.symbol[k]), float(placed.quantity[k])
+        symbol = panel.symbols[i]
+        order = Order(
+            client_order_id=client_order_id(book, strategy, session, symbol, bar_at if names_bar else None),
+            symbol=symbol,
+            side="buy" if quantity > 0 else "sell",
+            quantity=abs(quantity),
+            bar_at=bar_at,
+            session_date=session,
+            reason=reasons[i],
+            order_type=ORDER_TYPES[int(placed.type[k])],
+            limit_price=number(placed.limit[k]),
+            stop_price=number(placed.stop[k]),
+            trail=number(placed.trail[k]),
+            time_in_force=TIMES_IN_FORCE[int(placed.time_in_force[k])],
+            goal=number(placed.goal[k]),
+            cause=REASONS[int(placed.reason[k])],
         )
-    return tuple(sorted(orders, key=lambda order: (order.side == "buy", order.symbol)))
+        found.append(order)
+    return tuple(sorted(found, key=lambda order: (order.side == "buy", order.symbol)))
 
 
-def _change(weight: float, price: float, held: float, equity: float, portfolio: PortfolioConfig) -> float:
-    """Return the shares to trade, signed; 0 where the change is not worth it."""
-    if weight == 0:
-        return -held
-    target = weight * equity / price
-    change = whole(whole(target) - held) if portfolio.whole_shares else target - held
-    too_small = abs(change) * price < portfolio.min_trade_weight * equity
-    return 0.0 if too_small or not math.isfinite(change) else change
+def kernel_orders(orders: Sequence[Order], symbols: Sequence[str], bar: int) -> Orders:
+    """Return orders of the decision at row ``bar`` as the kernel takes them, by symbol."""
+    place = {symbol: i for i, symbol in enumerate(symbols)}
+    orders = sorted(orders, key=lambda order: order.symbol)
+
+    def ints(values: list[int]) -> Any:
+        return np.array(values, dtype=np.int64)
+
+    def floats(values: Sequence[float | None]) -> Any:
+        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+    return Orders(
+        bar=np.full(len(orders), bar, dtype=np.int64),
+        symbol=ints([place[order.symbol] for order in orders]),
+        quantity=floats([order.signed_quantity for order in orders]),
+        type=ints([ORDER_TYPES.index(order.order_type) for order in orders]),
+        limit=floats([order.limit_price for order in orders]),
+        stop=floats([order.stop_price for order in orders]),
+        trail=floats([order.trail for order in orders]),
+        time_in_force=ints([TIMES_IN_FORCE.index(order.time_in_force) for order in orders]),
+        reason=ints([REASONS.index(order.cause) for order in orders]),
+        goal=floats([order.goal for order in orders]),
+    )
+
+
+def number(value: float) -> float | None:
+    """Return a float as tables and JSON hold it: None for what is not finite."""
+    return float(value) if math.isfinite(value) else None

@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from execution.config import AccountConfig, PortfolioConfig, StrategyConfig
-from execution.types import Floats, Scores, Snapshot
+from execution.types import Floats, Scores
 from transforms.errors import ConfigError, QuantmillError, nearest
 from transforms.warehouse import Warehouse
 
@@ -126,15 +126,6 @@ class Panel:
         )
 
     @cached_property
-    def returns(self) -> Floats:
-        """Total return (fraction) of each bar since the symbol's bar before, (T, N); NaN where there is none."""
-        growth = np.full_like(self.close, np.nan)
-        worth = self.last_close * self._shares
-        with np.errstate(divide="ignore", invalid="ignore"):
-            growth[1:] = ((self.close + self.dividend) * self._shares)[1:] / worth[:-1] - 1
-        return growth
-
-    @cached_property
     def _market(self) -> Market:
         from execution.kernel.types import Market
 
@@ -171,32 +162,6 @@ class Panel:
                 within = (self.dates >= np.datetime64(start)) & (self.dates <= np.datetime64(end))
                 is_shortable[within, self.symbols.index(symbol)] = False
         return self._market._replace(is_shortable=is_shortable)
-
-    @cached_property
-    def has_action(self) -> NDArray[np.bool_]:
-        """Whether any symbol has a split or dividend at the bar, (T,)."""
-        acts: NDArray[np.bool_] = np.any((self.split_ratio != 1) | (self.dividend != 0), axis=1)
-        return acts
-
-    def snapshot(self, t: int) -> Snapshot:
-        """Return what is known at the close of bar ``t``; its arrays are views of the panel's."""
-        return Snapshot(
-            symbols=self.symbols,
-            bar_at=self.bar_at[t],
-            session_date=self.session_date[t],
-            open=self.open[t],
-            close=self.close[t],
-            volume=self.volume[t],
-            last_close=self.last_close[t],
-            previous_close=self.previous_close[t],
-            sessions_since_bar=self.sessions_since_bar[t],
-            split_ratio=self.split_ratio[t],
-            dividend=self.dividend[t],
-        )
-
-    def previous_session(self, t: int) -> date | None:
-        """Return the session of the bar before ``t`` for ``is_rebalance``; None before the first."""
-        return self.session_date[t - 1] if t > 0 else None
 
 
 @dataclass(frozen=True)

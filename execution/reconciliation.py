@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from execution.market import whole
+from execution.kernel.fills import whole
 from execution.types import Account
 from transforms.errors import RiskHaltError
 
@@ -33,7 +33,7 @@ def positions_from(
         if is_fill:
             held[symbol] = held.get(symbol, 0.0) + amount
         elif symbol in held:
-            held[symbol] = whole(held[symbol] * amount) if is_whole else held[symbol] * amount
+            held[symbol] = whole(held[symbol] * amount, 1.0) if is_whole else held[symbol] * amount
     return {symbol: shares for symbol, shares in held.items() if abs(shares) > _TOLERANCE}
 
 

@@ -1,39 +1,25 @@
-"""The backtest's loop: the market's functions and the decision's, bar by bar.
-
-On each bar: corporate actions, the orders of the bar before at the open, the mark at the close, the
-decision. What happens up to a bar depends on no bar after it.
-"""
+"""A book over a range of bars: target weights to the kernel, and what came of them as arrays."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from execution import market
-from execution.calendar import is_rebalance
-from execution.config import CostsConfig, PortfolioConfig, RiskConfig
-from execution.decision import decide
-from execution.market import AppliedAction
+from execution.calendar import rebalances
+from execution.config import BookConfig
+from execution.kernel import State, decide, new_state, run, withdraw
+from execution.kernel.types import FLOWS, ORDER, Orders, Outcome, Records, Targets
 from execution.panel import Panel, ScorePanel
-from execution.types import Account, Decision, Fill, Floats, Order, Snapshot
+from execution.performance import Actions, Fills, Trips, match_trips
+from execution.reasons import weights_held
+from execution.rules import Terms
+from execution.targets import Notes, Standing, TargetBuilder
+from execution.types import Floats
 from transforms.errors import QuantmillError
-
-ACCEPTED = "accepted"  # an order of the last bar, whose open has not come
-
-
-@dataclass(frozen=True)
-class SimulatedOrder:
-    """An order with its end.
-
-    Attributes:
-        status: ``filled``, ``cancelled``, or ``accepted`` where the history ends before its open.
-        note: Why it was not (wholly) filled; empty where there is nothing to say.
-    """
-
-    order: Order
-    status: str
-    note: str
 
 
 @dataclass(frozen=True)
@@ -41,30 +27,29 @@ class SimulationResult:
     """What a book did on bars ``first`` to ``first + T - 1`` of a panel.
 
     Attributes:
-        first: The panel's row of the first bar.
         initial_cash: USD before the first bar.
-        cash, equity: USD at each close, (T,).
-        traded: Traded value (bought plus sold) at each bar's fills, USD, (T,).
-        quantity: Shares held at each close, (T, N).
-        decisions: Row of the panel and decision, of each rebalance that had scores.
-        orders: Every order, in the order of decision.
-        fills: Every fill, as booked.
-        actions: Every split and dividend that met a position.
+        outcome: What the kernel wrote down; its bars are the panel's rows.
+        decided: Rows of the panel at whose closes was decided, (R,), as the rows of ``outcome.weights``.
+        notes: (row, note) of what the portfolio's construction changed or refused.
+        borrow_rate: Of each symbol, per year, (N,).
+        state: The book after the last bar.
     """
 
     book: str
     panel: Panel
     scores: ScorePanel
-    first: int
+    config: BookConfig
     initial_cash: float
-    cash: Floats
-    equity: Floats
-    traded: Floats
-    quantity: Floats
-    decisions: tuple[tuple[int, Decision], ...]
-    orders: tuple[SimulatedOrder, ...]
-    fills: tuple[Fill, ...]
-    actions: tuple[AppliedAction, ...]
+    outcome: Outcome
+    decided: NDArray[np.int64]
+    notes: Notes
+    borrow_rate: Floats
+    state: State = field(repr=False)
+
+    @property
+    def first(self) -> int:
+        """The panel's row of the first bar."""
+        return self.outcome.first
 
     @property
     def rows(self) -> slice:
@@ -72,9 +57,60 @@ class SimulationResult:
         return slice(self.first, self.first + len(self.equity))
 
     @property
+    def cash(self) -> Floats:
+        """USD at each close, (T,)."""
+        return self.outcome.cash
+
+    @property
+    def equity(self) -> Floats:
+        """USD at each close, (T,)."""
+        return self.outcome.equity
+
+    @property
+    def traded(self) -> Floats:
+        """Traded value (bought plus sold) of each bar, USD, (T,)."""
+        return self.outcome.traded
+
+    @property
+    def quantity(self) -> Floats:
+        """Shares held at each close, (T, N)."""
+        return self.outcome.quantity
+
+    @cached_property
+    def fills(self) -> Fills:
+        """Every fill, with rows counted from the book's first bar."""
+        made = self.outcome.fills
+        return Fills(made["bar"] - self.first, *(_column(made, name) for name in Fills._fields[1:]))
+
+    @cached_property
+    def actions(self) -> Actions:
+        """Every split and dividend that met a position, with rows counted from the book's first bar."""
+        met = self.outcome.actions
+        return Actions(met["bar"] - self.first, *(_column(met, name) for name in Actions._fields[1:]))
+
+    @cached_property
+    def trips(self) -> Trips:
+        """Every round trip, with rows counted from the book's first bar."""
+        panel, rows = self.panel, self.rows
+        return match_trips(
+            self.fills,
+            self.actions,
+            marks=panel.last_close[rows][-1],
+            session=panel.session[rows] - panel.session[self.first],
+            high=panel.high[rows],
+            low=panel.low[rows],
+        )
+
+    def flow(self, kind: str) -> Floats:
+        """Return a kind of cash flow (one of ``kernel.types.FLOWS``) at each bar, USD, (T,)."""
+        return self.outcome.flows[:, FLOWS.index(kind)]
+
+    @cached_property
     def market_value(self) -> Floats:
         """Value of each position at each close (USD, signed), (T, N)."""
-        return np.where(self.quantity == 0, 0.0, self.quantity * self.panel.last_close[self.rows])
+        value = np.zeros_like(self.quantity)
+        np.multiply(self.quantity, self.panel.last_close[self.rows], out=value, where=self.quantity != 0)
+        return value
 
     def over_equity(self, value: Floats) -> Floats:
         """Return ``value`` (T,) as a fraction of equity; NaN where equity is not above 0."""
@@ -82,12 +118,12 @@ class SimulationResult:
         np.divide(value, self.equity, out=fraction, where=self.equity > 0)
         return fraction
 
-    @property
+    @cached_property
     def gross_exposure(self) -> Floats:
         """Sum of absolute positions over equity, (T,)."""
         return self.over_equity(np.abs(self.market_value).sum(axis=1))
 
-    @property
+    @cached_property
     def net_exposure(self) -> Floats:
         """Sum of positions over equity, (T,)."""
         return self.over_equity(self.market_value.sum(axis=1))
@@ -106,98 +142,127 @@ class SimulationResult:
 
 
 def simulate(
-    panel: Panel,
-    scores: ScorePanel,
-    *,
-    book: str,
-    portfolio: PortfolioConfig,
-    risk: RiskConfig,
-    costs: CostsConfig,
-    first: int = 0,
+    scores: ScorePanel, terms: Terms, *, book: str, config: BookConfig, first: int = 0
 ) -> SimulationResult:
     """Run a book that starts with ``portfolio.initial_cash`` over the panel's bars from row ``first``.
 
-    Bars before ``first`` count as history only: for price sanity and for whether ``first`` is a rebalance.
+    Bars before ``first`` count as history only: for last prices and for whether ``first`` is a rebalance. Where the
+    portfolio looks at what is held, the kernel is halted at every decision; else it runs through.
 
     Raises:
         QuantmillError: If scores and panel are not over the same bars and symbols, or a decision fails; the
-            error carries a note that names the bar.
+            error carries a note that names the book.
     """
+    panel = terms.panel
     if scores.score.shape != panel.close.shape:
         raise QuantmillError(f"the scores have the shape {scores.score.shape}, the panel {panel.close.shape}")
-    count = len(panel) - first
-    cash, equity, traded = np.empty(count), np.empty(count), np.zeros(count)
-    quantity = np.empty((count, len(panel.symbols)))
-    decisions: list[tuple[int, Decision]] = []
-    orders: list[SimulatedOrder] = []
-    fills: list[Fill] = []
-    actions: list[AppliedAction] = []
-    account = Account(panel.symbols, portfolio.initial_cash, np.zeros(len(panel.symbols)))
-    pending: tuple[Order, ...] = ()
-
-    for row, t in enumerate(range(first, len(panel))):
-        snapshot = panel.snapshot(t)
-        if panel.has_action[t]:
-            actions.extend(market.apply_actions(account, snapshot, portfolio))
-        if pending:
-            filled = _settle(pending, account, snapshot, costs=costs, portfolio=portfolio, orders=orders)
-            traded[row] = sum(abs(fill.quantity) * fill.price for fill in filled)
-            fills.extend(filled)
-            pending = ()
-        cash[row], quantity[row] = account.cash, account.quantity
-        equity[row] = market.equity(account, snapshot)
-        rebalance = is_rebalance(panel.session_date[t], panel.previous_session(t), portfolio.rebalance)
-        if not (rebalance and scores.has_score[t]):
-            continue
-        try:
-            decision = decide(
-                snapshot,
-                scores.at(t),
-                account,
-                book=book,
-                portfolio=portfolio,
-                risk=risk,
-                is_rebalance=True,
+    is_due = rebalances(panel.dates, config.portfolio.rebalance) & scores.has_score
+    rows = np.flatnonzero(is_due[first:]) + first
+    builder = TargetBuilder(panel, scores, config.portfolio, terms.costs)
+    state = new_state(len(panel.symbols), config.portfolio.initial_cash)
+    notes: Notes = ()
+    try:
+        if builder.needs_account:
+            outcome, notes = _halting(builder, scores, terms, state, rows=rows, first=first)
+        else:
+            weights, notes = builder.all(rows)
+            targets = Targets(rows, weights, scores.confidence[rows])
+            outcome = run(
+                terms.market, terms.costs, terms.rules, state, first=first, last=len(panel), targets=targets
             )
-        except QuantmillError as error:
-            error.add_note(f"while deciding for {book} at the close of {snapshot.bar_at} UTC")
-            raise
-        decisions.append((t, decision))
-        pending = decision.orders
-    orders.extend(SimulatedOrder(order, ACCEPTED, "") for order in pending)
+    except QuantmillError as error:
+        error.add_note(f"while simulating {book}")
+        raise
     return SimulationResult(
         book=book,
         panel=panel,
         scores=scores,
-        first=first,
-        initial_cash=portfolio.initial_cash,
-        cash=cash,
-        equity=equity,
-        traded=traded,
-        quantity=quantity,
-        decisions=tuple(decisions),
-        orders=tuple(orders),
-        fills=tuple(fills),
-        actions=tuple(actions),
+        config=config,
+        initial_cash=config.portfolio.initial_cash,
+        outcome=outcome,
+        decided=rows,
+        notes=notes,
+        borrow_rate=terms.costs.borrow_rate,
+        state=state,
     )
 
 
-def _settle(
-    pending: tuple[Order, ...],
-    account: Account,
-    snapshot: Snapshot,
+def _halting(
+    builder: TargetBuilder,
+    scores: ScorePanel,
+    terms: Terms,
+    state: State,
     *,
-    costs: CostsConfig,
-    portfolio: PortfolioConfig,
-    orders: list[SimulatedOrder],
-) -> list[Fill]:
-    """Fill the orders of the bar before, book the fills, and note each order's end in ``orders``."""
-    fills = market.fill(pending, account, snapshot, costs, portfolio)
-    for filled in fills:
-        market.apply_fill(account, filled)
-    by_order = {filled.client_order_id: filled for filled in fills}
-    for order in pending:
-        filled_by = by_order.get(order.client_order_id)
-        status, note = market.outcome(order, filled_by, snapshot, portfolio)
-        orders.append(SimulatedOrder(order, status, note))
-    return fills
+    rows: NDArray[np.int64],
+    first: int,
+) -> tuple[Outcome, Notes]:
+    """Run from decision to decision: each looks at the book as it then stands, as the desk's do."""
+    panel = terms.panel
+    parts: list[Outcome] = []
+    weights: list[Floats] = []
+    events: list[Records] = []
+    ended: list[Records] = []
+    notes: list[Any] = []
+    orders: Orders | None = None
+    start, peak = first, -np.inf
+    for stop in [*(rows + 1).tolist(), len(panel)]:
+        if stop > start:
+            part = run(terms.market, terms.costs, terms.rules, state, first=start, last=stop, orders=orders)
+            parts.append(part)
+            peak = max(peak, float(part.equity.max()))
+            start, orders = stop, None
+        if len(weights) == len(rows):
+            break
+        t = stop - 1
+        equity = float(parts[-1].equity[-1])
+        standing = Standing(weights_held(panel, t, state.quantity, equity), equity, peak)
+        built = builder.at(t, standing)
+        notes += [(t, note) for note in built.notes]
+        decision = decide(
+            terms.market, terms.rules, state, t, weights=built.weights, confidence=scores.confidence[t]
+        )
+        ended.append(withdraw(state, decision.replaced, bar=t))
+        orders = decision.orders
+        weights.append(decision.weights)
+        events.append(decision.risk_events)
+    outcome = _joined(parts, ended)
+    if orders is not None:
+        outcome = outcome._replace(orders=np.concatenate([outcome.orders, _unentered(orders, state)]))
+    return (
+        outcome._replace(
+            weights=np.array(weights).reshape(len(rows), len(panel.symbols)),
+            risk_events=np.concatenate([outcome.risk_events, *events]),
+        ),
+        tuple(notes),
+    )
+
+
+def _joined(parts: list[Outcome], ended: list[Records]) -> Outcome:
+    """Return one outcome of runs that follow each other; of an order that was open in several, its end."""
+    orders = np.concatenate([part.orders for part in parts] + ended)
+    latest = {int(number): place for place, number in enumerate(orders["id"])}
+    return Outcome(
+        first=parts[0].first,
+        weights=parts[0].weights,
+        orders=orders[[latest[number] for number in sorted(latest)]],
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in Outcome._fields
+            if name not in {"first", "weights", "orders"}
+        },
+    )
+
+
+def _unentered(orders: Orders, state: State) -> Records:
+    """Return the orders of the last bar as records: the history ends before they enter the book."""
+    records = np.zeros(len(orders.bar), ORDER)
+    for name in Orders._fields:
+        records[name] = getattr(orders, name)
+    records["id"] = state.next_order + np.arange(len(records))
+    records["end_bar"] = -1
+    records["remaining"] = orders.quantity
+    return records
+
+
+def _column(records: Records, name: str) -> NDArray[Any]:
+    return np.ascontiguousarray(records[name])

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from execution.brokers.base import open_broker
-from execution.config import BrokerConfig, CostsConfig, PortfolioConfig, RiskConfig, StrategyConfig
-from execution.desk import Desk, Rules
+from execution.config import BookConfig, BrokerConfig, StrategyConfig
+from execution.desk import Desk
 from execution.journal import Journal
 from execution.journal_records import DECIDED, MISSED, NO_REBALANCE, NO_SCORES, JournaledOrder
 from execution.mirror import mirror
 from execution.panel import Panel, ScorePanel, load_panel, load_scores
+from execution.rules import load_terms
 from execution.types import Fill
 from transforms.errors import QuantmillError, RiskHaltError
 from transforms.paths import Home
@@ -61,9 +62,7 @@ def trade(
     broker: BrokerConfig,
     strategy: StrategyConfig,
     model_id: str | None,
-    portfolio: PortfolioConfig,
-    risk: RiskConfig,
-    costs: CostsConfig,
+    config: BookConfig,
     source: str,
     run_id: str,
     session: date | None = None,
@@ -97,22 +96,23 @@ def trade(
     if is_replay and session is not None:
         raise QuantmillError(f"trade either one session ({session}) or a window ({start} to {end}), not both")
     panel = load_panel(warehouse, end=session or end)
-    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=portfolio)
+    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=config.portfolio)
+    terms = load_terms(warehouse, home, panel, config)
     targets = _replayed(panel, scores, start) if is_replay else _asked(panel, session)
     if not broker.is_simulated:
         _require_newest(warehouse, panel, targets, broker.name)
     with (
         closing(Journal(home.journal)) as journal,
-        closing(open_broker(broker, home, initial_cash=portfolio.initial_cash)) as opened,
+        closing(open_broker(broker, home, initial_cash=config.portfolio.initial_cash)) as opened,
     ):
         desk = Desk(
             book,
             home,
             broker=opened,
             journal=journal,
-            panel=panel,
+            terms=terms,
             scores=scores,
-            rules=Rules(portfolio, risk, costs),
+            config=config,
             run_id=run_id,
         )
         try:

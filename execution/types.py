@@ -2,7 +2,7 @@
 
 Arrays are float64 of shape (N,) over ``symbols`` or (T, N) over bars and symbols; NaN means no bar, no
 score. Prices are raw USD per share on the split basis of their own session; quantities are shares, signed
-(short is negative).
+(short is negative). What the kernel takes and gives is in ``execution.kernel.types``.
 """
 
 from __future__ import annotations
@@ -18,36 +18,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """What is known of every symbol at the close of one bar.
-
-    Attributes:
-        bar_at: Start of the bar, UTC.
-        session_date: The exchange's date.
-        open, close, volume: This bar's; NaN where the symbol has none.
-        last_close: The last close up to now, on today's split basis (equals ``close`` where there is a bar).
-        previous_close: The close before the one in ``last_close``, on today's split basis.
-        sessions_since_bar: 0 where this session has a bar, else sessions since the last; NaN before the first.
-        split_ratio: New shares per old, taking effect before this bar's open; 1 if none.
-        dividend: Cash per share with this ex-date, on today's basis; 0 if none.
-    """
-
-    symbols: tuple[str, ...]
-    bar_at: datetime
-    session_date: date
-    open: Floats
-    close: Floats
-    volume: Floats
-    last_close: Floats
-    previous_close: Floats
-    sessions_since_bar: Floats
-    split_ratio: Floats
-    dividend: Floats
-
-
-@dataclass(frozen=True)
 class Scores:
-    """One bar's scores in the order of ``Snapshot.symbols``; NaN where a symbol has none.
+    """One bar's scores in the order of the panel's symbols; NaN where a symbol has none.
 
     Attributes:
         score: Higher is better; its sign says long or short.
@@ -72,16 +44,33 @@ class Account:
 
 @dataclass(frozen=True)
 class Order:
-    """A market order decided at the close of ``bar_at``, to be filled at a later open."""
+    """An order decided at the close of ``bar_at``, active from the next bar on.
+
+    Attributes:
+        quantity: Shares, positive, on the split basis of ``bar_at``.
+        reason: A sentence.
+        order_type: One of ``kernel.types.ORDER_TYPES``.
+        limit_price, stop_price: USD, None where its type has none.
+        trail: Distance of a trailing stop from the best price (fraction), None where its type has none.
+        time_in_force: ``day`` or ``gtc``.
+        goal: Position (signed shares) that it leads to and never carries beyond; None where there is no such.
+        cause: One of ``kernel.types.REASONS``: ``target``, or what the account or an exit rule asked for.
+    """
 
     client_order_id: str
     symbol: str
     side: str  # buy | sell
-    quantity: float  # shares, positive
+    quantity: float
     bar_at: datetime
     session_date: date
     reason: str
     order_type: str = "market"
+    limit_price: float | None = None
+    stop_price: float | None = None
+    trail: float | None = None
+    time_in_force: str = "day"
+    goal: float | None = None
+    cause: str = "target"
 
     @property
     def signed_quantity(self) -> float:
@@ -90,7 +79,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Fill:
-    """A fill; ``quantity`` is signed, ``price`` includes slippage, ``slippage`` is its USD cost against the open."""
+    """A fill.
+
+    Attributes:
+        quantity: Shares, signed.
+        price: USD per share, slippage included.
+        commission, fees: USD.
+        slippage: What the distance of the price from the reference cost (USD).
+        reference_price: USD per share before costs moved it: the open, the level that was touched, the close.
+        reason: What it was for, one of ``kernel.types.REASONS``.
+    """
 
     fill_id: str
     client_order_id: str
@@ -101,6 +99,9 @@ class Fill:
     slippage: float
     bar_at: datetime
     session_date: date
+    reference_price: float
+    fees: float = 0.0
+    reason: str = "target"
 
 
 @dataclass(frozen=True)
@@ -114,21 +115,6 @@ class RiskDecision:
     reason: str
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What was decided at the close of one bar: weights after risk, why, and the orders that lead there.
-
-    Attributes:
-        weights: Target weights after risk, fraction of equity, (N,); NaN where the position is left alone.
-        reasons: One sentence per symbol, (N,) in the order of the symbols; empty where there is nothing to say.
-    """
-
-    weights: Floats
-    reasons: tuple[str, ...]
-    risk: tuple[RiskDecision, ...]
-    orders: tuple[Order, ...]
-
-
 class Broker(Protocol):
     """Where orders go. Implementations: the simulated broker now, live ones later."""
 
@@ -137,6 +123,13 @@ class Broker(Protocol):
 
     def submit(self, order: Order) -> str:
         """Send an order; return the broker's status. Sending a known ``client_order_id`` again changes nothing."""
+        ...
+
+    def cancel(self, client_order_id: str) -> str | None:
+        """Take an open order back; return its status then, None where the broker does not know it.
+
+        An order that has ended stays as it ended.
+        """
         ...
 
     def find(self, client_order_id: str) -> str | None:

@@ -205,6 +205,11 @@ ORDERS = Table(
         "side": "VARCHAR",  # buy | sell
         "quantity": "DOUBLE",  # shares, positive
         "order_type": "VARCHAR",
+        "limit_price": "DOUBLE",  # USD, NULL where the type has none
+        "stop_price": "DOUBLE",
+        "trail": "DOUBLE",  # fraction of the best price
+        "time_in_force": "VARCHAR",  # day | gtc
+        "cause": "VARCHAR",  # target, or what closed a position without a decision: stop_loss, margin_call, …
         "status": "VARCHAR",
         "reason": "VARCHAR",
     },
@@ -224,7 +229,10 @@ FILLS = Table(
         "quantity": "DOUBLE",  # shares, signed
         "price": "DOUBLE",  # USD per share, slippage included
         "commission": "DOUBLE",  # USD
-        "slippage": "DOUBLE",  # USD against the open
+        "slippage": "DOUBLE",  # USD against the reference price
+        "reference_price": "DOUBLE",  # USD per share before costs: the open, the level touched, the close
+        "fees": "DOUBLE",  # USD, of regulators
+        "reason": "VARCHAR",  # target, or the exit or account rule that it carried out
     },
 )
 
@@ -236,6 +244,7 @@ TRADES = Table(
         "book": "VARCHAR",
         "trade_id": "INTEGER",
         "symbol": "VARCHAR",
+        "strategy": "VARCHAR",
         "side": "VARCHAR",  # long | short
         "opened_at": "TIMESTAMP",
         "closed_at": "TIMESTAMP",
@@ -245,6 +254,12 @@ TRADES = Table(
         "pnl": "DOUBLE",  # USD after commission and slippage, dividends included
         "return": "DOUBLE",  # pnl over entry value
         "sessions": "INTEGER",
+        "mae": "DOUBLE",  # worst excursion from the entry price while held, fraction, at most 0
+        "mfe": "DOUBLE",  # best excursion, at least 0
+        "opening_order": "VARCHAR",  # client_order_id of the order that opened it
+        "decided_at": "TIMESTAMP",  # bar of the decision behind that order; with the symbol, a key of execution.targets
+        "score": "DOUBLE",  # at that decision
+        "exit_reason": "VARCHAR",  # of the fill that closed it; split where a split left nothing; NULL while open
     },
 )
 
@@ -278,6 +293,19 @@ EQUITY = Table(
         "net_exposure": "DOUBLE",
         "turnover": "DOUBLE",  # traded value over equity, this session
         "benchmark": "DOUBLE",  # the benchmark's close scaled to the initial cash
+    },
+)
+
+CASH_FLOWS = Table(
+    "execution.cash_flows",
+    "One row per book, bar and kind of cash flow that was not 0; those of a bar sum to the change of cash.",
+    ("book", "bar_at", "kind"),
+    {
+        "book": "VARCHAR",
+        "bar_at": "TIMESTAMP",
+        "session_date": "DATE",
+        "kind": "VARCHAR",  # trades | commission | fees | dividends | in_lieu | borrow | interest
+        "amount": "DOUBLE",  # USD, positive: to the book
     },
 )
 
@@ -355,6 +383,7 @@ CONTRACTS: tuple[Table, ...] = (
     TRADES,
     POSITIONS,
     EQUITY,
+    CASH_FLOWS,
     PERFORMANCE,
     PERIODS,
     ATTRIBUTION,

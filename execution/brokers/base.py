@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from execution.config import BrokerConfig, CostsConfig, PortfolioConfig
-from execution.types import Broker, Snapshot
+from execution.config import BrokerConfig
+from execution.kernel import State
+from execution.rules import Terms
+from execution.types import Broker, Order
 from transforms.errors import ConfigError
 from transforms.paths import Home
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the last bar left of an account.
+
+    Attributes:
+        equity: USD at its close.
+        traded: USD bought and sold on it.
+        flows: Kind of cash flow (``kernel.types.FLOWS``) → USD on it.
+    """
+
+    equity: float
+    traded: float
+    flows: dict[str, float]
 
 
 @runtime_checkable
@@ -21,8 +39,20 @@ class SettlingBroker(Protocol):
         """The bar that its market has come to, None before the first."""
         ...
 
-    def settle(self, snapshot: Snapshot, costs: CostsConfig, portfolio: PortfolioConfig) -> None:
-        """Move the market to ``snapshot``'s bar: corporate actions, then open orders at this bar's open."""
+    def settle(self, terms: Terms, t: int) -> None:
+        """Move the market to the close of bar ``t``: everything that happens to an account on a bar."""
+        ...
+
+    def settled(self) -> Settled:
+        """Return what the last bar left of the account."""
+        ...
+
+    def state(self, symbols: tuple[str, ...], t: int) -> tuple[State, dict[int, str]]:
+        """Return the book at the close of bar ``t``, the last, and number → client order id of its open orders."""
+        ...
+
+    def own_orders(self) -> list[Order]:
+        """Return every order that the account brought about by itself: exits, margin calls, buy-ins; oldest first."""
         ...
 
     def note(self, client_order_id: str) -> str:

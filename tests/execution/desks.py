@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 
 from execution.brokers.simulated import SimulatedBroker
-from execution.config import PortfolioConfig, SimulatedBrokerConfig
-from execution.desk import Desk, Rules
+from execution.config import BookConfig, PortfolioConfig, SimulatedBrokerConfig
+from execution.desk import Desk
 from execution.journal import Journal
 from execution.panel import Panel, ScorePanel
 from execution.types import Account, Broker, Fill, Order
-from tests.execution.markets import EVERY_DAY, FREE, LENIENT, panel, score_panel
+from tests.execution.markets import EVERY_DAY, book_config, panel, score_panel, terms
 from transforms.paths import Home
 
 MEMORY = Path("/dev/shm")
 BOOK = "simulated/paper"
-RULES = Rules(EVERY_DAY, LENIENT, FREE)
+CONFIG = book_config()
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def desk(
     root: Path,
     market: tuple[Panel, ScorePanel],
     *,
-    rules: Rules = RULES,
+    config: BookConfig = CONFIG,
     broker: Broker | None = None,
     book: str = BOOK,
 ) -> Iterator[tuple[Desk, Journal, Broker]]:
@@ -71,21 +71,28 @@ def desk(
     home = Home(root)
     with (
         closing(Journal(home.journal)) as journal,
-        closing(broker or open_simulated(home, rules.portfolio)) as opened,
+        closing(broker or open_simulated(home, config.portfolio)) as opened,
     ):
         bars, scores = market
         yield (
             Desk(
-                book, home, broker=opened, journal=journal, panel=bars, scores=scores, rules=rules, run_id="r"
+                book,
+                home,
+                broker=opened,
+                journal=journal,
+                terms=terms(bars, config),
+                scores=scores,
+                config=config,
+                run_id="r",
             ),
             journal,
             opened,
         )
 
 
-def replay(root: Path, market: tuple[Panel, ScorePanel], first: int, *, rules: Rules = RULES) -> None:
+def replay(root: Path, market: tuple[Panel, ScorePanel], first: int, *, config: BookConfig = CONFIG) -> None:
     """Replay a market from row ``first`` on with one desk."""
-    with desk(root, market, rules=rules) as (trader, _, _):
+    with desk(root, market, config=config) as (trader, _, _):
         trader.trade(list(range(first, len(market[0]))), is_replay=True)
 
 
@@ -117,12 +124,19 @@ class ScriptedBroker:
         self.orders: dict[str, Order] = {}
         self.statuses: dict[str, str] = {}
         self.submitted: list[str] = []
+        self.cancelled: list[str] = []
         self.filled: list[Fill] = []
 
     def submit(self, order: Order) -> str:
         self.submitted.append(order.client_order_id)
         self.orders.setdefault(order.client_order_id, order)
         return self.statuses.setdefault(order.client_order_id, self.answer)
+
+    def cancel(self, client_order_id: str) -> str | None:
+        self.cancelled.append(client_order_id)
+        if self.statuses.get(client_order_id) in {"accepted", "partially_filled"}:
+            self.statuses[client_order_id] = "cancelled"
+        return self.statuses.get(client_order_id)
 
     def find(self, client_order_id: str) -> str | None:
         return self.statuses.get(client_order_id)
@@ -133,7 +147,9 @@ class ScriptedBroker:
         signed = quantity if order.side == "buy" else -quantity
         fill_id = f"fill-{len(self.filled)}"
         self.filled.append(
-            Fill(fill_id, client_order_id, order.symbol, signed, price, 0.0, 0.0, bar_at, bar_at.date())
+            Fill(
+                fill_id, client_order_id, order.symbol, signed, price, 0.0, 0.0, bar_at, bar_at.date(), price
+            )
         )
         self.statuses[client_order_id] = "partially_filled"
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from execution.config import CostsConfig, PortfolioConfig, RiskConfig
+from execution.config import (
+    AccountConfig,
+    BookConfig,
+    CostsConfig,
+    ExitsConfig,
+    OrdersConfig,
+    PortfolioConfig,
+    RiskConfig,
+)
+from execution.costs import cost_table
 from execution.panel import Panel, ScorePanel
-from execution.types import Account, Floats, Scores, Snapshot
+from execution.rules import Terms, terms_of
+from execution.simulator import SimulationResult, simulate
+from execution.types import Floats
 
 NAN = float("nan")
 FREE = CostsConfig(name="zero")
@@ -72,35 +81,26 @@ def score_panel(score: Any, *, confidence: Any = None, volatility: Any = None) -
     )
 
 
-def snapshot(last_close: Sequence[float], **changes: Any) -> Snapshot:
-    """One bar of A, B, C, … that opened and closed at ``last_close``, as did the bar before."""
-    prices = np.array(last_close, dtype=float)
-    base = Snapshot(
-        symbols=tuple("ABCDEFGHIJ"[: len(prices)]),
-        bar_at=midnight(date(2024, 1, 2)),
-        session_date=date(2024, 1, 2),
-        open=prices,
-        close=prices,
-        volume=np.full(len(prices), 1000.0),
-        last_close=prices,
-        previous_close=prices,
-        sessions_since_bar=np.zeros(len(prices)),
-        split_ratio=np.ones(len(prices)),
-        dividend=np.zeros(len(prices)),
-    )
-    arrays = {k: np.array(v, dtype=float) if isinstance(v, list) else v for k, v in changes.items()}
-    return replace(base, **arrays)
+def book_config(
+    portfolio: PortfolioConfig = EVERY_DAY,
+    *,
+    risk: RiskConfig = LENIENT,
+    costs: CostsConfig = FREE,
+    **groups: Any,
+) -> BookConfig:
+    """What a book trades by; daily, without costs and risk rules unless told."""
+    return BookConfig(portfolio=portfolio, risk=risk, costs=costs, **groups)
 
 
-def scores(score: Sequence[float], *, confidence: float = 1.0, volatility: Any = None) -> Scores:
-    """One bar's scores."""
-    values = np.array(score, dtype=float)
-    known = np.full(len(values), 0.2) if volatility is None else np.array(volatility, dtype=float)
-    return Scores("test", values, np.full(len(values), confidence), known)
+def terms(bars: Panel, config: BookConfig) -> Terms:
+    return terms_of(bars, config, cost_table(config.costs, bars.symbols, bars.session_date))
 
 
-def account(quantity: Sequence[float], cash: float = 0.0) -> Account:
-    return Account(tuple("ABCDEFGHIJ"[: len(quantity)]), cash, np.array(quantity, dtype=float))
+def simulated(
+    bars: Panel, scored: ScorePanel, config: BookConfig, *, book: str = "backtest/test", first: int = 0
+) -> SimulationResult:
+    """A book over a panel."""
+    return simulate(scored, terms(bars, config), book=book, config=config, first=first)
 
 
 def fraction_changes(equity: Floats) -> Floats:
@@ -121,13 +121,32 @@ def markets(draw: st.DrawFn) -> tuple[Panel, ScorePanel]:
     value = random.uniform(5, 200, names) * np.exp(np.cumsum(random.normal(0, 0.05, shape), axis=0))
     close = np.where(has_bar, value / np.cumprod(ratio, axis=0), NAN)
     open_ = close * np.exp(random.normal(0, 0.02, shape))
+    high = np.fmax(open_, close) * np.exp(np.abs(random.normal(0, 0.02, shape)))
+    low = np.fmin(open_, close) * np.exp(-np.abs(random.normal(0, 0.02, shape)))
     paid = np.where(has_bar & (random.random(shape) < dividends), close * random.uniform(0, 0.03, shape), 0.0)
     score = np.where(random.random(shape) < 0.1, NAN, np.round(random.normal(0, 1, shape), 1))
     volatility = np.where(random.random(shape) < 0.1, NAN, random.uniform(0.05, 1, shape))
     confidence = random.random(shape)
     return (
-        panel(close, open_=open_, split=ratio, dividend=paid),
+        panel(close, open_=open_, high=high, low=low, split=ratio, dividend=paid),
         score_panel(score, confidence=confidence, volatility=volatility),
+    )
+
+
+def year(names: int = 8, count: int = 250) -> tuple[Panel, ScorePanel]:
+    """A year of eight symbols with splits, dividends, missing bars and scores on most days."""
+    random = np.random.default_rng(11)
+    shape = (count, names)
+    has_bar = random.random(shape) > 0.02
+    split = np.where(has_bar & (random.random(shape) < 0.01), random.choice([2.0, 3.0, 1.5, 0.1], shape), 1.0)
+    worth = random.uniform(20, 200, names) * np.exp(np.cumsum(random.normal(0, 0.02, shape), axis=0))
+    close = np.where(has_bar, worth / np.cumprod(split, axis=0), NAN)
+    open_ = close * np.exp(random.normal(0, 0.01, shape))
+    dividend = np.where(has_bar & (random.random(shape) < 0.01), close * 0.01, 0.0)
+    score = np.where(random.random(shape) < 0.05, NAN, random.normal(0, 1, shape))
+    return (
+        panel(close, open_=open_, split=split, dividend=dividend, benchmark=np.linspace(100, 120, count)),
+        score_panel(score, volatility=random.uniform(0.1, 0.5, shape)),
     )
 
 
@@ -160,4 +179,46 @@ fees = st.builds(
     commission_per_share=st.sampled_from([0.0, 0.005]),
     commission_minimum=st.sampled_from([0.0, 1.0]),
     slippage_bps=st.sampled_from([0.0, 10.0]),
+    borrow_rate=st.sampled_from([0.0, 0.03]),
+    impact=st.sampled_from([0.0, 0.5]),
+    sec_fee=st.booleans(),
+)
+order_kinds = st.builds(
+    OrdersConfig,
+    name=st.just("test"),
+    type=st.sampled_from(["market", "limit", "stop", "stop_limit", "trailing_stop", "market_on_close"]),
+    fill_at=st.sampled_from(["open", "close", "vwap"]),
+    limit_bps=st.sampled_from([0.0, 50.0]),
+    stop_bps=st.sampled_from([0.0, 50.0]),
+    trail_bps=st.just(150.0),
+    time_in_force=st.sampled_from(["day", "gtc"]),
+    participation=st.sampled_from([0.0, 0.05]),
+    remainder=st.sampled_from(["carry", "cancel"]),
+)
+exit_rules = st.builds(
+    ExitsConfig,
+    name=st.just("test"),
+    stop_loss=st.sampled_from([0.0, 0.03]),
+    take_profit=st.sampled_from([0.0, 0.05]),
+    trailing_stop=st.sampled_from([0.0, 0.04]),
+    max_bars=st.sampled_from([0, 4]),
+)
+account_terms = st.builds(
+    AccountConfig,
+    name=st.just("test"),
+    initial_margin=st.sampled_from([0.5, 1.0]),
+    maintenance_margin=st.sampled_from([0.0, 0.25, 0.5]),
+    margin_rate=st.sampled_from([0.0, 0.08]),
+    cash_rate=st.sampled_from([0.0, 0.02]),
+    exit_after_missing_sessions=st.sampled_from([0, 2]),
+    vanished_recovery=st.sampled_from([1.0, 0.5]),
+)
+configs = st.builds(
+    BookConfig,
+    portfolio=portfolios,
+    risk=risks,
+    costs=fees,
+    orders=order_kinds,
+    exits=exit_rules,
+    account=account_terms,
 )

@@ -8,17 +8,19 @@ import polars as pl
 import pytest
 
 from execution.backtest import BacktestResult, run_backtest
-from execution.config import CostsConfig, RiskConfig, StrategyConfig
+from execution.config import CostsConfig, ExitsConfig, RiskConfig, StrategyConfig
 from execution.performance import sharpe
-from tests.execution.markets import EVERY_DAY, FREE, LENIENT, NAN, panel
+from tests.execution.markets import EVERY_DAY, FREE, LENIENT, NAN, book_config, panel
 from tests.execution.marts import write_marts
 from transforms import schemas
 from transforms.errors import QuantmillError
+from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
 MODEL = StrategyConfig(name="model")
 COSTS = CostsConfig(name="test", commission_bps=10, slippage_bps=5)
 WEEKLY = replace(EVERY_DAY, rebalance="weekly", k=2, gross=0.9)
+CONFIG = book_config(WEEKLY, risk=RiskConfig(name="test", max_position_weight=0.4), costs=COSTS)
 TABLES = (
     schemas.TARGETS,
     schemas.RISK_DECISIONS,
@@ -27,6 +29,7 @@ TABLES = (
     schemas.TRADES,
     schemas.POSITIONS,
     schemas.EQUITY,
+    schemas.CASH_FLOWS,
     schemas.PERFORMANCE,
 )
 COUNT = 40
@@ -56,12 +59,10 @@ def run(warehouse: Warehouse, book: str = "backtest/1", **changes: object) -> Ba
     given: dict[str, object] = {
         "strategy": MODEL,
         "model_id": "m1",
-        "portfolio": WEEKLY,
-        "risk": RiskConfig(name="test", max_position_weight=0.4),
-        "costs": COSTS,
+        "config": CONFIG,
         **changes,
     }
-    return run_backtest(warehouse, book=book, **given)  # type: ignore[arg-type]
+    return run_backtest(warehouse, Home(Path("none")), book=book, **given)  # type: ignore[arg-type]
 
 
 def table(warehouse: Warehouse, contract: schemas.Table, book: str = "backtest/1") -> pl.DataFrame:
@@ -102,6 +103,47 @@ def test_tables_agree_with_each_other(warehouse: Warehouse) -> None:
     assert equity["benchmark"][0] == pytest.approx(WEEKLY.initial_cash)
 
 
+def test_cash_flows_are_the_change_of_cash(warehouse: Warehouse) -> None:
+    run(warehouse)
+    cash = np.append(WEEKLY.initial_cash, table(warehouse, schemas.EQUITY)["cash"].to_numpy())
+    flows = table(warehouse, schemas.CASH_FLOWS)
+    assert set(flows["kind"]) == {"trades", "commission", "dividends"}
+    by_bar = table(warehouse, schemas.EQUITY).join(
+        flows.group_by("bar_at").agg(pl.col("amount").sum()), on="bar_at", how="left", maintain_order="left"
+    )
+    np.testing.assert_allclose(np.diff(cash), by_bar["amount"].fill_null(0.0), rtol=1e-9, atol=1e-9)
+    fills = table(warehouse, schemas.FILLS)
+    paid = flows.filter(pl.col("kind") == "commission")["amount"].sum()
+    assert fills["commission"].sum() == pytest.approx(-paid)
+
+
+def test_each_trade_leads_to_its_order_its_decision_and_its_score(warehouse: Warehouse) -> None:
+    exits = ExitsConfig(name="test", stop_loss=0.05)
+    run(warehouse, config=replace(CONFIG, exits=exits))
+    trades = table(warehouse, schemas.TRADES)
+    orders = table(warehouse, schemas.ORDERS).select("client_order_id", "symbol", "bar_at", "cause")
+    traced = trades.join(orders, left_on="opening_order", right_on="client_order_id", suffix="_ordered")
+    assert len(traced) == len(trades) > 5
+    assert traced["symbol_ordered"].to_list() == trades["symbol"].to_list()
+    assert set(traced["cause"]) == {"target"}
+    targets = table(warehouse, schemas.TARGETS).rename({"bar_at": "decided_at"})
+    signals = trades.join(targets, on=["decided_at", "symbol"], suffix="_signal", maintain_order="left")
+    assert signals["score"].to_list() == signals["score_signal"].to_list()
+    assert (trades["decided_at"] < trades["opened_at"]).all()
+    closed = trades.filter(pl.col("closed_at").is_not_null())
+    assert set(closed["exit_reason"]) == {"target", "stop_loss"}
+    assert trades.filter(pl.col("closed_at").is_null())["exit_reason"].null_count() == len(trades) - len(
+        closed
+    )
+    assert (trades["mae"] <= 0).all()
+    assert (trades["mfe"] >= 0).all()
+    stops = table(warehouse, schemas.ORDERS).filter(pl.col("cause") == "stop_loss")
+    assert set(stops["reason"]) == {"the stop loss was reached"}
+    assert set(stops["order_type"]) == {"stop"}
+    filled = table(warehouse, schemas.FILLS).filter(pl.col("reason") == "stop_loss")
+    assert set(filled["client_order_id"]) == set(stops["client_order_id"])
+
+
 def test_positions_are_priced_at_the_close_of_their_session(warehouse: Warehouse) -> None:
     run(warehouse)
     closes = warehouse.read("select symbol, bar_at, close from marts.bars")
@@ -112,7 +154,7 @@ def test_positions_are_priced_at_the_close_of_their_session(warehouse: Warehouse
 
 
 def test_position_left_alone_has_no_target(warehouse: Warehouse) -> None:
-    run(warehouse, portfolio=replace(WEEKLY, rebalance="daily", k=4))
+    run(warehouse, config=replace(CONFIG, portfolio=replace(WEEKLY, rebalance="daily", k=4)))
     (symbol,) = table(warehouse, schemas.RISK_DECISIONS).filter(pl.col("rule") == "stale_price")["symbol"]
     alone = table(warehouse, schemas.TARGETS).filter(pl.col("target_weight").is_null())
     assert alone.select("session_date", "symbol").rows() == [(date(2024, 1, 22), symbol)]
@@ -134,7 +176,7 @@ def test_targets_stand_only_for_rebalances_that_had_scores(warehouse: Warehouse)
 
 def test_second_run_replaces_the_book_and_leaves_others_alone(warehouse: Warehouse) -> None:
     run(warehouse)
-    run(warehouse, book="backtest/2", costs=FREE)
+    run(warehouse, book="backtest/2", config=replace(CONFIG, costs=FREE))
     before = {contract.name: table(warehouse, contract) for contract in TABLES}
     other = {contract.name: table(warehouse, contract, "backtest/2") for contract in TABLES}
     run(warehouse)
@@ -157,7 +199,7 @@ def test_failure_while_writing_leaves_the_old_book_whole(
 
     monkeypatch.setattr(Warehouse, "replace_where", fail_at_metrics)
     with pytest.raises(OSError, match="disk full"):
-        run(warehouse, costs=FREE)
+        run(warehouse, config=replace(CONFIG, costs=FREE))
     for contract in TABLES:
         assert table(warehouse, contract).equals(before[contract.name]), contract.name
 
@@ -170,7 +212,7 @@ def test_window_and_signals_are_respected(warehouse: Warehouse) -> None:
         model_id=None,
         start=date(2024, 1, 24),
         end=date(2024, 2, 9),
-        risk=LENIENT,
+        config=replace(CONFIG, risk=LENIENT),
     )
     # The 24th to the 26th have no scores.
     assert (result.first_session, result.last_session) == (date(2024, 1, 29), date(2024, 2, 9))

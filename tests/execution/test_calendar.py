@@ -1,8 +1,10 @@
 from datetime import date
+from itertools import pairwise
 
+import numpy as np
 import pytest
 
-from execution.calendar import is_rebalance
+from execution.calendar import rebalances
 from transforms.errors import ConfigError
 
 
@@ -20,15 +22,22 @@ from transforms.errors import ConfigError
         (date(2024, 2, 1), date(2024, 1, 31), "monthly", True),
         (date(2024, 2, 2), date(2024, 2, 1), "monthly", False),
         (date(2025, 2, 3), date(2024, 2, 5), "monthly", True),  # a gap of a year
-        (date(2024, 1, 3), None, "monthly", True),
     ],
 )
 def test_rebalances_on_the_first_session_of_each_period(
-    session: date, previous: date | None, rebalance: str, expected: bool
+    session: date, previous: date, rebalance: str, expected: bool
 ) -> None:
-    assert is_rebalance(session, previous, rebalance) is expected
+    dates = np.array([previous, session], dtype="datetime64[D]")
+    assert rebalances(dates, rebalance).tolist() == [True, expected]
+
+
+def test_weeks_are_those_of_the_iso_calendar() -> None:
+    dates = np.arange("2019-12-20", "2027-01-20", dtype="datetime64[D]")
+    weeks = [day.isocalendar()[:2] for day in dates.astype(object)]
+    expected = [True] + [week != before for before, week in pairwise(weeks)]
+    assert rebalances(dates, "weekly").tolist() == expected
 
 
 def test_unknown_period_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(ConfigError, match="weekly"):
-        is_rebalance(date(2024, 1, 3), None, "weakly")
+        rebalances(np.array(["2024-01-03"], dtype="datetime64[D]"), "weakly")

@@ -7,24 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from execution.config import PortfolioConfig
-from execution.desk import Rules
+from execution.config import ExitsConfig, OrdersConfig, PortfolioConfig
+from execution.kernel import dump_state, load_state
 from execution.panel import Panel, ScorePanel
 from execution.types import Order
 from tests.execution.desks import BOOK, ScriptedBroker, alternating, desk, open_simulated, until
-from tests.execution.markets import FREE, LENIENT, score_panel
+from tests.execution.markets import book_config, panel, score_panel
 from transforms.errors import QuantmillError, RiskHaltError
 from transforms.paths import Home
 
 MARKET = alternating()
-TWO = Rules(PortfolioConfig(name="test", k=2, rebalance="daily", min_trade_weight=0.0), LENIENT, FREE)
+TWO = book_config(PortfolioConfig(name="test", k=2, rebalance="daily", min_trade_weight=0.0))
 
 
 def trade(
     root: Path, t: int, *, broker: ScriptedBroker | None = None, market: tuple[Panel, ScorePanel] = MARKET
 ) -> None:
     """Trade bar ``t`` as a process of its own."""
-    with desk(root, until(market, t), broker=broker, rules=TWO) as (trader, _, _):
+    with desk(root, until(market, t), broker=broker, config=TWO) as (trader, _, _):
         trader.trade([t], is_replay=False)
 
 
@@ -102,18 +102,22 @@ def test_accepted_order_that_the_broker_forgets_halts(tmp_path: Path) -> None:
 
 def test_partial_fills_are_followed_over_days_and_positions_agree(tmp_path: Path) -> None:
     broker = ScriptedBroker()
-    trade(tmp_path, 4, broker=broker)
+    weekly = book_config(PortfolioConfig(name="test", rebalance="weekly"))
+
+    def settled(t: int) -> str | None:
+        with desk(tmp_path, until(MARKET, t), broker=broker, config=weekly) as (trader, journal, _):
+            trader.trade([t], is_replay=False)
+            return journal.status(broker.submitted[0])
+
+    assert settled(1) == "accepted"
     name = broker.submitted[0]
     ordered = broker.orders[name].quantity
-    broker.fill(name, 10, bar_at=MARKET[0].bar_at[5])
-    trade(tmp_path, 5, broker=broker)
-    with desk(tmp_path, MARKET) as (_, journal, _):
-        assert journal.status(name) == "partially_filled"
-    broker.fill(name, ordered - 10, bar_at=MARKET[0].bar_at[5] + timedelta(hours=1))
+    broker.fill(name, 10, bar_at=MARKET[0].bar_at[2])
+    assert settled(2) == "partially_filled"
+    broker.fill(name, ordered - 10, bar_at=MARKET[0].bar_at[2] + timedelta(hours=1))
     broker.statuses[name] = "filled"
-    trade(tmp_path, 5, broker=broker)
+    assert settled(2) == "filled"
     with desk(tmp_path, MARKET) as (_, journal, _):
-        assert journal.status(name) == "filled"
         assert len(journal.fills(BOOK)) == 2
 
 
@@ -136,7 +140,10 @@ def test_position_that_differs_halts_with_symbol_and_both_quantities_and_sends_n
     home = Home(tmp_path)
     broker = open_simulated(home)
     with broker._file.transaction():
-        broker._file.execute("update positions set quantity = quantity + 7 where symbol = 'C'")
+        ((text,),) = broker._file.rows("select state from account")
+        state = load_state(text)
+        state.quantity[2] += 7
+        broker._file.execute("update account set state = ?", (dump_state(state),))
     broker.close()
     with pytest.raises(RiskHaltError, match="positions differ") as caught:
         trade(tmp_path, 6)
@@ -195,17 +202,80 @@ def test_bars_between_two_traded_sessions_are_settled_but_not_decided(tmp_path: 
 def test_session_before_the_books_last_one_is_refused(tmp_path: Path) -> None:
     trade(tmp_path, 5)
     with (
-        desk(tmp_path, MARKET, rules=TWO) as (trader, _, _),
+        desk(tmp_path, MARKET, config=TWO) as (trader, _, _),
         pytest.raises(QuantmillError, match="has no decision for 2024-01-03 and can make none any more"),
     ):
         trader.trade([2], is_replay=False)
 
 
 def test_fresh_book_decides_at_once_and_keeps_to_the_calendar_after(tmp_path: Path) -> None:
-    weekly = Rules(PortfolioConfig(name="test", rebalance="weekly"), LENIENT, FREE)
+    weekly = book_config(PortfolioConfig(name="test", rebalance="weekly"))
     outcomes = {}
     for t in range(2, 7):
-        with desk(tmp_path, until(MARKET, t), rules=weekly) as (trader, _, _):
+        with desk(tmp_path, until(MARKET, t), config=weekly) as (trader, _, _):
             outcomes.update(trader.trade([t], is_replay=False))
     # Wednesday (the first), Thursday, Friday, Monday, Tuesday.
     assert list(outcomes.values()) == ["decided", "no_rebalance", "no_rebalance", "decided", "no_rebalance"]
+
+
+LIMITS = book_config(
+    PortfolioConfig(name="test", k=1, rebalance="daily", min_trade_weight=0.0),
+    orders=OrdersConfig(name="test", type="limit", limit_bps=300, time_in_force="gtc"),
+)
+
+
+def test_a_new_decision_takes_open_orders_back_before_it_sends_others(tmp_path: Path) -> None:
+    broker = ScriptedBroker()
+    for t in (2, 3):
+        with desk(tmp_path, until(MARKET, t), broker=broker, config=LIMITS) as (trader, journal, _):
+            trader.trade([t], is_replay=False)
+            states = [entry.status for entry in journal.orders(BOOK)]
+    assert broker.cancelled == [broker.submitted[0]]
+    assert states == ["cancelled", "accepted"]
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_a_cancellation_that_a_crash_cut_off_is_carried_out_by_the_next_run(
+    tmp_path: Path, lost: str
+) -> None:
+    class Dropping(ScriptedBroker):
+        is_dropping = True
+
+        def cancel(self, client_order_id: str) -> str | None:
+            if not self.is_dropping:
+                return super().cancel(client_order_id)
+            if lost == "after":
+                super().cancel(client_order_id)
+            raise ConnectionResetError
+
+    broker = Dropping()
+    with desk(tmp_path, until(MARKET, 2), broker=broker, config=LIMITS) as (trader, _, _):
+        trader.trade([2], is_replay=False)
+    with (
+        desk(tmp_path, until(MARKET, 3), broker=broker, config=LIMITS) as (trader, _, _),
+        pytest.raises(ConnectionResetError),
+    ):
+        trader.trade([3], is_replay=False)
+    assert len(broker.submitted) == 1, "nothing new before the old is taken back"
+    broker.is_dropping = False
+    with desk(tmp_path, until(MARKET, 3), broker=broker, config=LIMITS) as (trader, journal, _):
+        trader.trade([3], is_replay=False)
+        assert [entry.status for entry in journal.orders(BOOK)] == ["cancelled", "accepted"]
+    assert len(broker.submitted) == 2
+
+
+def test_an_exit_that_the_account_carried_out_reaches_the_journal_with_its_reason(tmp_path: Path) -> None:
+    closes = [[100.0], [100.0], [80.0], [80.0]]
+    market = panel(closes, low=[[100.0], [100.0], [79.0], [80.0]]), score_panel([[1.0]] + [[np.nan]] * 3)
+    stops = book_config(exits=ExitsConfig(name="test", stop_loss=0.1))
+    with desk(tmp_path, market, config=stops) as (trader, journal, _):
+        trader.trade(list(range(4)), is_replay=True)
+        opening, stop = journal.orders(BOOK)
+        assert (stop.order.cause, stop.order.side, stop.status) == ("stop_loss", "sell", "filled")
+        assert stop.order.reason == "the stop loss was reached"
+        assert [status for status, _ in journal.events(stop.order.client_order_id)] == ["accepted", "filled"]
+        fill = journal.fills(BOOK)[-1]
+        assert (fill.reason, fill.client_order_id) == ("stop_loss", stop.order.client_order_id)
+        # The bar opened below the stop: the gap fills at the open.
+        assert fill.reference_price == 80.0
+        assert opening.status == "filled"

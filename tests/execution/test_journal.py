@@ -34,6 +34,7 @@ def fill(number: int = 1, quantity: float = 100.0, *, order: Order = BUY, day: i
         0.3,
         at,
         at.date(),
+        10.097,
     )
 
 

@@ -1,114 +1,123 @@
-import hashlib
+"""Orders by name, and what is said of how they ended."""
+
+from __future__ import annotations
+
 from datetime import date, datetime
-from typing import Any
 
 import numpy as np
 import pytest
 
-from execution.config import PortfolioConfig
-from execution.market import equity
-from execution.orders import client_order_id, orders_for
-from execution.types import Account
-from tests.execution.markets import NAN, account, snapshot
+from execution.config import OrdersConfig, PortfolioConfig
+from execution.kernel import decide, new_state
+from execution.kernel.types import (
+    CANCELLED,
+    CAP,
+    CASH,
+    FILLED,
+    NO_BAR,
+    OBSTACLES,
+    OPEN,
+    ORDER_TYPES,
+    REASONS,
+    REPLACED,
+    STOP_LOSS,
+)
+from execution.orders import (
+    client_order_id,
+    kernel_orders,
+    order_note,
+    order_status,
+    orders_of,
+    own_order_id,
+    own_reason,
+)
+from execution.types import Order
+from tests.execution.markets import book_config, panel, terms
 
-WHOLE = PortfolioConfig(name="test", min_trade_weight=0.01)
-
-
-def changes(
-    weights: list[float], book: Account, prices: list[float], portfolio: PortfolioConfig = WHOLE
-) -> list[tuple[str, float]]:
-    bar: Any = snapshot(prices)
-    made = orders_for(
-        np.array(weights),
-        bar,
-        book,
-        equity=equity(book, bar),
-        book="b",
-        strategy="s",
-        portfolio=portfolio,
-        reasons=[f"why {symbol}" for symbol in bar.symbols],
-    )
-    assert all(order.quantity > 0 and order.reason == f"why {order.symbol}" for order in made)
-    return [(order.symbol, order.signed_quantity) for order in made]
-
-
-def test_targets_become_whole_shares_rounded_towards_zero() -> None:
-    assert changes([0.333, -0.333], account([0, 0], cash=1000), [100, 30]) == [("B", -11), ("A", 3)]
-
-
-def test_float_dust_does_not_lose_a_share() -> None:
-    # 0.07 * 100 / 0.1 is 70.00000000000001, 0.29 * 100 / 1 is 28.999999999999996.
-    assert changes([0.07, 0.29], account([0, 0], cash=100), [0.1, 1]) == [("A", 70), ("B", 29)]
+DAY = date(2024, 1, 2)
+AT = datetime.fromisoformat("2024-01-02T15:00")
 
 
-def test_fractions_are_kept_where_allowed() -> None:
-    portfolio = PortfolioConfig(name="test", whole_shares=False)
-    assert changes([0.25], account([0], cash=1000), [160], portfolio) == [("A", 1.5625)]
-
-
-def test_sells_come_before_buys_and_each_by_name() -> None:
-    book = account([0, 20, 0, 20], cash=1000)
-    assert changes([0.3, 0.1, 0.2, 0.0], book, [10.0] * 4) == [
-        ("B", -6),
-        ("D", -20),
-        ("A", 42),
-        ("C", 28),
-    ]
-
-
-def test_order_leads_from_what_is_held_through_zero() -> None:
-    assert changes([-0.5], account([4], cash=600), [100]) == [("A", -9)]
-
-
-def test_small_changes_are_not_traded_but_a_small_position_is_closed() -> None:
-    book = account([100, 2], cash=8980)
-    assert changes([0.109, 0.0], book, [10, 10]) == [("B", -2)]
-    assert changes([0.11, 0.0], book, [10, 10]) == [("B", -2), ("A", 10)]
-
-
-def test_closing_sells_a_fraction_too() -> None:
-    assert changes([0.0], account([2.5], cash=0), [10]) == [("A", -2.5)]
-
-
-def test_positions_left_alone_and_symbols_without_price_get_no_order() -> None:
-    assert changes([NAN, 0.5, 0.0], account([3, 0, 0], cash=1000), [10, NAN, NAN]) == []
-
-
-def test_client_order_id_is_readable_and_the_same_for_ever() -> None:
-    name = client_order_id("simulated/paper", "model", date(2024, 3, 1), "BRK.B")
-    digest = hashlib.sha256(b"simulated/paper\x1fmodel\x1f2024-03-01\x1fBRK.B").hexdigest()[:10]
-    assert name == f"model-20240301-BRK.B-{digest}"
+def test_order_id_tells_strategy_session_and_symbol_and_is_the_same_each_time() -> None:
+    name = client_order_id("backtest/1", "momentum", DAY, "AAPL")
+    assert name == client_order_id("backtest/1", "momentum", DAY, "AAPL")
+    assert name.startswith("momentum-20240102-AAPL-")
+    assert len(name) == len("momentum-20240102-AAPL-") + 10
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        ("backtest/1", "model", date(2024, 3, 1), "A"),
-        ("simulated/paper", "momentum", date(2024, 3, 1), "A"),
-        ("simulated/paper", "model", date(2024, 3, 4), "A"),
-        ("simulated/paper", "model", date(2024, 3, 1), "B"),
+        ("backtest/2", "momentum", DAY, "AAPL"),
+        ("backtest/1", "trend", DAY, "AAPL"),
+        ("backtest/1", "momentum", date(2024, 1, 3), "AAPL"),
+        ("backtest/1", "momentum", DAY, "MSFT"),
+        ("backtest/1", "momentum", DAY, "AAPL", AT),
     ],
 )
-def test_client_order_id_differs_with_each_of_its_parts(other: tuple[str, str, date, str]) -> None:
-    assert client_order_id(*other) != client_order_id("simulated/paper", "model", date(2024, 3, 1), "A")
+def test_order_id_differs_with_any_of_its_parts(other: tuple[str, str, date, str]) -> None:
+    assert client_order_id(*other)[-10:] != client_order_id("backtest/1", "momentum", DAY, "AAPL")[-10:]
 
 
-def test_orders_of_several_bars_of_a_session_have_names_of_their_own() -> None:
-    every_bar = PortfolioConfig(name="test", rebalance="bar")
-    made = []
-    for bar_at in map(datetime.fromisoformat, ("2024-01-02T15:00", "2024-01-02T15:01")):
-        bar: Any = snapshot([10.0], bar_at=bar_at)
-        for portfolio in (every_bar, WHOLE):
-            made += orders_for(
-                np.array([0.5]),
-                bar,
-                account([0], cash=1000),
-                equity=1000,
-                book="b",
-                strategy="s",
-                portfolio=portfolio,
-                reasons=[""],
-            )
-    first, first_daily, second, second_daily = (order.client_order_id for order in made)
-    assert first != second
-    assert first_daily == second_daily == client_order_id("b", "s", date(2024, 1, 2), "A")
+def test_own_orders_of_one_bar_and_cause_have_names_of_their_own() -> None:
+    names = {own_order_id("b", "stop_loss", AT, "A", number) for number in (0, 1)}
+    assert len(names) == 2
+    assert all(name.startswith("stop_loss-20240102-A-") for name in names)
+
+
+def test_every_cause_but_a_decision_and_every_obstacle_has_words() -> None:
+    assert all(own_reason(cause) for cause in REASONS[STOP_LOSS:])
+    for obstacle in range(1, len(OBSTACLES)):
+        assert order_note(CANCELLED, obstacle, filled=0.0, remaining=5.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "obstacle", "filled", "said"),
+    [
+        (FILLED, 0, 10.0, ("filled", "")),
+        (OPEN, 0, 0.0, ("accepted", "")),
+        (OPEN, CAP, 4.0, ("partially_filled", "")),
+        (CANCELLED, NO_BAR, 0.0, ("cancelled", "it had no bar")),
+        (CANCELLED, CASH, -4.0, ("cancelled", "filled 4 of 10 shares: the cash did not reach for more")),
+        (REPLACED, 0, 0.0, ("cancelled", "replaced by a later decision")),
+        (REPLACED, CAP, 4.0, ("cancelled", "filled 4 of 10 shares: replaced by a later decision")),
+    ],
+)
+def test_the_end_of_an_order_in_words(
+    status: int, obstacle: int, filled: float, said: tuple[str, str]
+) -> None:
+    note = order_note(status, obstacle, filled=filled, remaining=np.copysign(10 - abs(filled), filled))
+    assert (order_status(status, filled), note) == said
+
+
+@pytest.mark.parametrize("kind", ORDER_TYPES)
+def test_a_decision_by_name_is_the_decision_when_it_comes_back(kind: str) -> None:
+    """What the kernel decides goes through the journal as orders by name, and returns as the same arrays."""
+    config = book_config(
+        PortfolioConfig(name="test", side="long_short"),
+        orders=OrdersConfig(name="test", type=kind, limit_bps=30, stop_bps=20, trail_bps=100),
+    )
+    bars = panel([[10.0, 20.0, 30.0, 40.0]] * 2)
+    at = terms(bars, config)
+    state = new_state(4, 100_000.0)
+    state.is_started = True
+    state.quantity[3] = 50.0
+    weights = np.array([0.2, -0.3, 0.0, 0.0])
+    decision = decide(at.market, at.rules, state, 1, weights=weights, confidence=np.ones(4))
+    orders = orders_of(
+        decision, bars, 1, book="b", strategy="s", names_bar=False, reasons=["why A", "why B", "", "why D"]
+    )
+    assert [(order.side, order.symbol, order.reason) for order in orders] == [
+        ("sell", "B", "why B"),
+        ("sell", "D", "why D"),
+        ("buy", "A", "why A"),
+    ]
+    assert [order.order_type for order in orders] == [kind, "market", kind], "what closes is a market order"
+    for name, array in kernel_orders(orders, bars.symbols, 1)._asdict().items():
+        np.testing.assert_array_equal(array, getattr(decision.orders, name), err_msg=name)
+
+
+def test_signed_quantity_has_the_side_of_the_order() -> None:
+    buy = Order("id", "A", "buy", 5.0, AT, DAY, "")
+    assert buy.signed_quantity == 5.0
+    assert Order("id", "A", "sell", 5.0, AT, DAY, "").signed_quantity == -5.0

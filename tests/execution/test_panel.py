@@ -7,7 +7,7 @@ import pytest
 
 from execution.config import PortfolioConfig, StrategyConfig
 from execution.panel import load_panel, load_scores
-from tests.execution.markets import NAN, midnight, panel
+from tests.execution.markets import NAN, panel
 from tests.execution.marts import write_marts
 from transforms.errors import QuantmillError
 from transforms.warehouse import Warehouse
@@ -31,17 +31,6 @@ def test_carried_closes_are_on_todays_split_basis() -> None:
     equal(bars.last_close.T, [[10, 12, 12, 3, 4], [NAN, 50, 60, 60, 30]])
     equal(bars.previous_close.T, [[NAN, 10, 10, 3, 3], [NAN, NAN, 50, 50, 30]])
     equal(bars.sessions_since_bar.T, [[0, 0, 1, 0, 0], [NAN, 0, 0, 1, 0]])
-    assert bars.has_action.tolist() == [False, False, False, True, True]
-
-
-def test_snapshot_is_the_row_and_looks_no_further() -> None:
-    bars = panel([[10, 20], [11, NAN], [12, 22]], dividend=[[0, 0], [0.5, 0], [0, 0]])
-    now = bars.snapshot(1)
-    assert (now.bar_at, now.session_date) == (midnight(date(2024, 1, 2)), date(2024, 1, 2))
-    assert now.close.tolist() == pytest.approx([11, NAN], nan_ok=True)
-    assert now.last_close.tolist() == [11, 20]
-    assert now.dividend.tolist() == [0.5, 0]
-    assert (bars.previous_session(0), bars.previous_session(1)) == (None, date(2024, 1, 1))
 
 
 def test_sessions_since_bar_count_sessions_not_bars() -> None:

@@ -1,6 +1,6 @@
 """One decision path: a replay through the simulated broker is the backtest, to the last bit."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,68 +9,69 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.config import CostsConfig, PortfolioConfig, RiskConfig
-from execution.desk import Rules
+from execution import tables
+from execution.config import (
+    AccountConfig,
+    BookConfig,
+    CostsConfig,
+    ExitsConfig,
+    OrdersConfig,
+    PortfolioConfig,
+    RiskConfig,
+)
+from execution.kernel.types import CANCELLED, FILLED, REASONS
 from execution.panel import Panel, ScorePanel
-from execution.simulator import SimulationResult, simulate
+from execution.simulator import SimulationResult
 from tests.execution.desks import BOOK, desk, directory, replay, until
-from tests.execution.markets import NAN, fees, markets, panel, portfolios, risks, score_panel
+from tests.execution.markets import book_config, configs, markets, simulated, year
 
 FEES = CostsConfig(name="test", commission_per_share=0.005, commission_minimum=1.0, slippage_bps=7.0)
 
 
-def backtest(market: tuple[Panel, ScorePanel], first: int, rules: Rules) -> SimulationResult:
+RISK = RiskConfig(name="test")
+
+
+def backtest(market: tuple[Panel, ScorePanel], first: int, config: BookConfig) -> SimulationResult:
     bars, scores = market
-    return simulate(
-        bars, scores, book=BOOK, portfolio=rules.portfolio, risk=rules.risk, costs=rules.costs, first=first
-    )
+    return simulated(bars, scores, config, book=BOOK, first=first)
 
 
 def assert_same(root: Path, market: tuple[Panel, ScorePanel], expected: SimulationResult) -> None:
-    """Compare orders, fills, cash and positions of journal and broker with the backtest's."""
-    with desk(root, market) as (_, journal, broker):
-        assert journal.fills(BOOK) == list(expected.fills)
-        ended = [(entry.order, entry.status) for entry in journal.orders(BOOK)]
-        assert ended == [(entry.order, entry.status) for entry in expected.orders]
+    """Compare orders, fills, cash, flows and positions of journal and broker with the backtest, bit for bit."""
+    names = tables.name_orders(expected)
+    ordered = tables.orders(expected, names, tables.narrate(expected)).drop("book").rows(named=True)
+    filled = tables.fills(expected, names).drop("book").rows(named=True)
+    with desk(root, market, config=expected.config) as (_, journal, broker):
+        assert [asdict(fill) for fill in journal.fills(BOOK)] == filled
+        found = {entry.order.client_order_id: (entry.status, entry.order) for entry in journal.orders(BOOK)}
+        assert sorted(found) == sorted(row["client_order_id"] for row in ordered)
+        for row in ordered:
+            status, order = found[row["client_order_id"]]
+            assert status == row["status"]
+            for name in row.keys() - {"status", "reason"}:
+                assert getattr(order, name) == row[name], (name, order)
+            assert row["reason"].startswith(order.reason)
         account = broker.account(market[0].symbols)
         assert account.cash == expected.cash[-1]
         assert account.quantity.tolist() == expected.quantity[-1].tolist()
         closes = [close.account for close in journal.closes(BOOK)]
         assert [close["equity"] for close in closes] == expected.equity.tolist()
-        assert [close["turnover"] for close in closes] == pytest.approx(expected.turnover.tolist(), rel=1e-12)
+        assert [close["cash"] for close in closes] == expected.cash.tolist()
+        assert [list(close["flows"].values()) for close in closes] == expected.outcome.flows.tolist()
+        assert [close["turnover"] for close in closes] == pytest.approx(
+            [None if share != share else share for share in expected.turnover.tolist()], rel=1e-12
+        )
 
 
-@given(market=markets(), portfolio=portfolios, risk=risks, costs=fees, start=st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
+@given(market=markets(), config=configs, start=st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
 def test_replay_of_any_market_is_the_backtest(
-    market: tuple[Panel, ScorePanel],
-    portfolio: PortfolioConfig,
-    risk: RiskConfig,
-    costs: CostsConfig,
-    start: int,
+    market: tuple[Panel, ScorePanel], config: BookConfig, start: int
 ) -> None:
-    rules = Rules(portfolio, risk, costs)
     first = min(start, len(market[0]) - 1)
     with directory() as root:
-        replay(root, market, first, rules=rules)
-        assert_same(root, market, backtest(market, first, rules))
-
-
-def year(names: int = 8, count: int = 250) -> tuple[Panel, ScorePanel]:
-    """A year of eight symbols with splits, dividends, missing bars and scores on most days."""
-    random = np.random.default_rng(11)
-    shape = (count, names)
-    has_bar = random.random(shape) > 0.02
-    split = np.where(has_bar & (random.random(shape) < 0.01), random.choice([2.0, 3.0, 1.5, 0.1], shape), 1.0)
-    worth = random.uniform(20, 200, names) * np.exp(np.cumsum(random.normal(0, 0.02, shape), axis=0))
-    close = np.where(has_bar, worth / np.cumprod(split, axis=0), NAN)
-    open_ = close * np.exp(random.normal(0, 0.01, shape))
-    dividend = np.where(has_bar & (random.random(shape) < 0.01), close * 0.01, 0.0)
-    score = np.where(random.random(shape) < 0.05, NAN, random.normal(0, 1, shape))
-    return (
-        panel(close, open_=open_, split=split, dividend=dividend, benchmark=np.linspace(100, 120, count)),
-        score_panel(score, volatility=random.uniform(0.1, 0.5, shape)),
-    )
+        replay(root, market, first, config=config)
+        assert_same(root, market, backtest(market, first, config))
 
 
 @pytest.mark.parametrize("side", ["long", "long_short"])
@@ -78,14 +79,23 @@ def test_months_replayed_with_a_new_process_each_day_is_the_backtest(tmp_path: P
     portfolio = PortfolioConfig(
         name="test", side=side, k=2, rebalance="weekly", weighting="inverse_volatility"
     )
-    rules = Rules(portfolio, RiskConfig(name="test"), FEES)
+    config = book_config(
+        portfolio,
+        risk=RISK,
+        costs=FEES,
+        orders=OrdersConfig(name="test", participation=0.05, remainder="carry", time_in_force="gtc"),
+        exits=ExitsConfig(name="test", scale="volatility", stop_loss=1.5, take_profit=3.0, max_bars=12),
+        account=AccountConfig(name="test", margin_rate=0.06, cash_rate=0.02),
+    )
     market, first = year(count=100), 21
     for t in range(first, len(market[0])):
-        with desk(tmp_path, until(market, t), rules=rules) as (trader, _, _):
+        with desk(tmp_path, until(market, t), config=config) as (trader, _, _):
             trader.trade([t], is_replay=True)
-    expected = backtest(market, first, rules)
-    assert len(expected.fills) > 40
-    assert {entry.status for entry in expected.orders} == {"filled", "cancelled"}
+    expected = backtest(market, first, config)
+    assert len(expected.outcome.fills) > 40
+    exits = {REASONS[code] for code in expected.outcome.fills["reason"]}
+    assert exits == {"target", "stop_loss", "take_profit", "time_exit"}
+    assert set(expected.outcome.orders["status"].tolist()) >= {FILLED, CANCELLED}
     assert_same(tmp_path, market, expected)
 
 
@@ -100,19 +110,20 @@ def test_sessions_of_several_bars_replayed_are_the_backtest(tmp_path: Path, reba
     )
     market = hours, replace(scores, score=np.sign(np.round(scores.score)))
     portfolio = PortfolioConfig(name="test", side="long_short", k=0, rebalance=rebalance)
-    rules = Rules(portfolio, RiskConfig(name="test"), FEES)
-    replay(tmp_path, market, 0, rules=rules)
-    expected = backtest(market, 0, rules)
-    sessions = [order.order.session_date for order in expected.orders if order.order.symbol == "A"]
+    config = book_config(portfolio, risk=RISK, costs=FEES)
+    replay(tmp_path, market, 0, config=config)
+    expected = backtest(market, 0, config)
+    of_first = expected.outcome.orders["bar"][expected.outcome.orders["symbol"] == 0]
+    sessions = hours.session[of_first].tolist()
     assert (len(sessions) > len(set(sessions))) is (rebalance == "bar")
     assert_same(tmp_path, market, expected)
 
 
 def test_replay_can_be_told_from_a_backtest_that_differs_in_one_open(tmp_path: Path) -> None:
-    rules = Rules(PortfolioConfig(name="test", rebalance="daily"), RiskConfig(name="test"), FEES)
+    config = book_config(PortfolioConfig(name="test", rebalance="daily"), risk=RISK, costs=FEES)
     market = year(count=40)
-    replay(tmp_path, market, 0, rules=rules)
+    replay(tmp_path, market, 0, config=config)
     opens = market[0].open.copy()
     opens[20:] += 0.01
     with pytest.raises(AssertionError):
-        assert_same(tmp_path, market, backtest((replace(market[0], open=opens), market[1]), 0, rules))
+        assert_same(tmp_path, market, backtest((replace(market[0], open=opens), market[1]), 0, config))

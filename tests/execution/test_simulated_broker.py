@@ -4,6 +4,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,21 +12,34 @@ import pytest
 from execution.brokers import simulated
 from execution.brokers.base import SettlingBroker, open_broker
 from execution.brokers.simulated import SimulatedBroker
-from execution.config import BrokerConfig, CostsConfig, SimulatedBrokerConfig
+from execution.config import (
+    AccountConfig,
+    BookConfig,
+    BrokerConfig,
+    CostsConfig,
+    ExitsConfig,
+    PortfolioConfig,
+    SimulatedBrokerConfig,
+)
 from execution.durable import DurableFileError
-from execution.types import Order, Snapshot
-from tests.execution.markets import EVERY_DAY, FREE, NAN, snapshot
+from execution.rules import Terms
+from execution.types import Order
+from tests.execution.markets import EVERY_DAY, NAN, book_config, panel, terms
 from transforms.errors import ConfigError, RiskHaltError
 from transforms.paths import Home
 
 MONDAY = datetime.fromisoformat("2024-01-01")
 BUY = Order("id-1", "A", "buy", 10.0, MONDAY, date(2024, 1, 1), "score 0.9")
 FEES = CostsConfig(name="test", commission_minimum=1.0, slippage_bps=100.0)
+CONFIG = book_config()
+PAID = book_config(costs=FEES)
 
 
-def day(number: int, opens: list[float], **changes: object) -> Snapshot:
-    at = MONDAY + timedelta(days=number)
-    return snapshot(opens, bar_at=at, session_date=at.date(), **changes)
+TWENTY = [[50.0], [20.0], [20.0]]
+
+
+def market(close: Any, config: BookConfig = CONFIG, **matrices: Any) -> Terms:
+    return terms(panel(close, **matrices), config)
 
 
 @pytest.fixture
@@ -44,9 +58,10 @@ def broker(home: Home) -> Iterator[SimulatedBroker]:
 
 
 def test_order_fills_at_the_next_open_with_slippage_and_commission(broker: SimulatedBroker) -> None:
-    broker.settle(day(0, [50.0]), FEES, EVERY_DAY)
+    bars = market(TWENTY, PAID)
+    broker.settle(bars, 0)
     assert broker.submit(BUY) == "accepted"
-    broker.settle(day(1, [20.0]), FEES, EVERY_DAY)
+    broker.settle(bars, 1)
     (fill,) = broker.fills()
     assert (fill.quantity, fill.price, fill.commission, fill.session_date) == (
         10,
@@ -61,21 +76,20 @@ def test_order_fills_at_the_next_open_with_slippage_and_commission(broker: Simul
 
 
 def test_known_id_changes_nothing_whatever_comes_with_it(broker: SimulatedBroker) -> None:
+    bars = market(TWENTY)
     broker.submit(BUY)
     assert broker.submit(replace(BUY, quantity=999.0)) == "accepted"
-    broker.settle(day(1, [20.0]), FREE, EVERY_DAY)
+    broker.settle(bars, 1)
     assert broker.submit(BUY) == "filled"
-    broker.settle(day(2, [20.0]), FREE, EVERY_DAY)
+    broker.settle(bars, 2)
     assert [fill.quantity for fill in broker.fills()] == [10]
 
 
 def test_bar_settled_twice_moves_nothing_twice(broker: SimulatedBroker) -> None:
     broker.submit(BUY)
-    first = day(1, [20.0], dividend=[0.5])
-    for bar in (first, first, day(0, [3.0])):
-        broker.settle(bar, FREE, EVERY_DAY)
-    broker.settle(day(2, [20.0], dividend=[0.5]), FREE, EVERY_DAY)
-    broker.settle(day(2, [20.0], dividend=[0.5]), FREE, EVERY_DAY)
+    bars = market(TWENTY, dividend=[[0.0], [0.5], [0.5]])
+    for t in (1, 1, 0, 2, 2):
+        broker.settle(bars, t)
     assert broker.account(("A",)).cash == 1000 - 200 + 10 * 0.5
     assert len(broker.fills()) == 1
     assert broker.last_bar == MONDAY + timedelta(days=2)
@@ -85,7 +99,8 @@ def test_everything_survives_a_restart_to_the_bit(home: Home) -> None:
     awkward = 0.1 + 0.2
     with closing(opened(home, cash=1e5 / 3)) as before:
         before.submit(replace(BUY, quantity=1 / 3))
-        before.settle(day(1, [awkward, 1.0]), FEES, replace(EVERY_DAY, whole_shares=False))
+        fractions = book_config(replace(EVERY_DAY, whole_shares=False), costs=FEES)
+        before.settle(market([[1.0, 1.0], [awkward, 1.0]], fractions), 1)
         before.submit(replace(BUY, client_order_id="id-2"))
         seen = (before.fills(), before.account(("A", "B")), before.last_bar, before.find("id-2"))
     with closing(opened(home)) as after:
@@ -110,25 +125,28 @@ def test_account_keeps_the_cash_it_was_opened_with(home: Home) -> None:
 
 def test_order_without_an_open_is_cancelled_and_never_fills_later(broker: SimulatedBroker) -> None:
     broker.submit(BUY)
-    broker.settle(day(1, [20.0], open=[NAN]), FREE, EVERY_DAY)
+    bars = market([[20.0], [NAN], [20.0]])
+    broker.settle(bars, 1)
     assert broker.find("id-1") == "cancelled"
-    assert broker.note("id-1") == "no bar on 2024-01-02, and the order was for that session"
-    broker.settle(day(2, [20.0]), FREE, EVERY_DAY)
+    assert broker.note("id-1") == "it had no bar"
+    broker.settle(bars, 2)
     assert broker.fills() == []
 
 
 def test_buy_beyond_the_cash_is_filled_in_part_and_says_so(broker: SimulatedBroker) -> None:
     broker.submit(replace(BUY, quantity=80.0))
-    broker.settle(day(1, [20.0]), FREE, EVERY_DAY)
+    broker.settle(market(TWENTY), 1)
     assert [fill.quantity for fill in broker.fills()] == [50]
-    assert (broker.find("id-1"), broker.note("id-1")) == ("cancelled", "the cash reached for 50 of 80 shares")
+    said = "filled 50 of 80 shares: the cash did not reach for more"
+    assert (broker.find("id-1"), broker.note("id-1")) == ("cancelled", said)
 
 
 def test_split_between_decision_and_open_scales_order_and_position(broker: SimulatedBroker) -> None:
+    bars = market([[20.0], [20.0], [5.0]], split=[[1], [1], [4]])
     broker.submit(BUY)
-    broker.settle(day(1, [20.0]), FREE, EVERY_DAY)
+    broker.settle(bars, 1)
     broker.submit(replace(BUY, client_order_id="id-2"))
-    broker.settle(day(2, [5.0], split_ratio=[4.0]), FREE, EVERY_DAY)
+    broker.settle(bars, 2)
     assert [fill.quantity for fill in broker.fills()] == [10, 40]
     assert broker.account(("A",)).quantity.tolist() == [80]
 
@@ -140,13 +158,17 @@ def test_split_between_decision_and_open_scales_order_and_position(broker: Simul
         replace(BUY, quantity=float("inf")),
         replace(BUY, quantity=-1.0),
         replace(BUY, side="hold"),
+        replace(BUY, order_type="iceberg"),
         replace(BUY, order_type="limit"),
+        replace(BUY, order_type="stop_limit", stop_price=5.0),
+        replace(BUY, order_type="trailing_stop", trail=0.0),
+        replace(BUY, time_in_force="ioc"),
     ],
 )
 def test_order_that_is_none_is_rejected_and_never_filled(broker: SimulatedBroker, bad: Order) -> None:
     assert broker.submit(bad) == "rejected"
     assert broker.note("id-1") != ""
-    broker.settle(day(1, [20.0]), FREE, EVERY_DAY)
+    broker.settle(market(TWENTY), 1)
     assert broker.fills() == []
 
 
@@ -166,7 +188,7 @@ def test_settlement_that_is_cut_short_happened_wholly_or_not_at_all(
         with monkeypatch.context() as patch:
             patch.setattr(simulated, "failpoint", cut)
             with pytest.raises(Cut):
-                broker.settle(day(1, [20.0]), FREE, EVERY_DAY)
+                broker.settle(market(TWENTY), 1)
     with closing(opened(home)) as again:
         is_done = place.endswith("after_commit")
         assert len(again.fills()) == again.account(("A",)).quantity[0] / 10 == int(is_done)
@@ -177,7 +199,7 @@ def test_settlement_that_is_cut_short_happened_wholly_or_not_at_all(
 
 def test_position_without_bars_halts_and_is_named(broker: SimulatedBroker) -> None:
     broker.submit(BUY)
-    broker.settle(day(1, [20.0]), FREE, EVERY_DAY)
+    broker.settle(market(TWENTY), 1)
     with pytest.raises(RiskHaltError, match="holds 10 shares of A, which has no bars"):
         broker.account(("B",))
 
@@ -211,5 +233,94 @@ def test_book_is_plain_sqlite_with_full_synchronisation(broker: SimulatedBroker,
 
 def test_account_is_over_the_symbols_asked_for(broker: SimulatedBroker) -> None:
     broker.submit(BUY)
-    broker.settle(day(1, [20.0, 7.0]), FREE, EVERY_DAY)
+    broker.settle(market([[20.0, 7.0]] * 2), 1)
     assert np.array_equal(broker.account(("B", "A")).quantity, [0, 10])
+
+
+LIMIT = replace(BUY, order_type="limit", limit_price=15.0, time_in_force="gtc")
+
+
+def test_limit_order_waits_until_its_price_is_there_and_fills_at_it(broker: SimulatedBroker) -> None:
+    bars = market([[20.0], [20.0], [18.0]], low=[[20.0], [19.0], [14.0]])
+    broker.settle(bars, 0)
+    broker.submit(LIMIT)
+    broker.settle(bars, 1)
+    assert (broker.find("id-1"), broker.fills()) == ("accepted", [])
+    broker.settle(bars, 2)
+    (fill,) = broker.fills()
+    assert (fill.price, fill.reference_price, fill.slippage, fill.reason) == (15.0, 15.0, 0.0, "target")
+
+
+@pytest.mark.parametrize("bars_waited", [0, 1])
+def test_order_that_was_taken_back_never_fills(broker: SimulatedBroker, bars_waited: int) -> None:
+    bars = market([[20.0], [20.0], [10.0]])
+    broker.settle(bars, 0)
+    broker.submit(LIMIT)
+    for t in range(bars_waited):
+        broker.settle(bars, t + 1)
+    assert [broker.cancel("id-1") for _ in range(2)] == ["cancelled", "cancelled"]
+    assert broker.note("id-1") == "replaced by a later decision"
+    broker.settle(bars, 2)
+    assert broker.fills() == []
+    assert broker.cancel("unknown") is None
+
+
+def test_filled_order_cannot_be_taken_back(broker: SimulatedBroker) -> None:
+    broker.submit(BUY)
+    broker.settle(market(TWENTY), 1)
+    assert broker.cancel("id-1") == "filled"
+    assert broker.account(("A",)).quantity.tolist() == [10]
+
+
+def test_margin_call_and_its_fills_are_the_accounts_own_orders(home: Home) -> None:
+    """Short 100 at 10 on 1,000 of cash; at 14 the 600 left are below 0.5 × 1,400."""
+    short = book_config(
+        PortfolioConfig(name="x", side="long_short"),
+        account=AccountConfig(name="x", maintenance_margin=0.5, initial_margin=0.5),
+    )
+    bars = market([[10.0], [10.0], [14.0], [14.0]], short)
+    with closing(opened(home)) as broker:
+        broker.submit(replace(BUY, side="sell", quantity=100.0))
+        for t in (1, 2, 3):
+            broker.settle(bars, t)
+        (call,) = broker.own_orders()
+        assert (call.cause, call.side, call.bar_at) == ("margin_call", "buy", bars.panel.bar_at[2])
+        # 600 / 0.5 = 1,200 may be held: 14.28… shares too many, rounded up.
+        assert call.quantity == 15.0
+        assert broker.find(call.client_order_id) == "filled"
+        assert [fill.reason for fill in broker.fills()] == ["target", "margin_call"]
+        assert broker.fills()[1].client_order_id == call.client_order_id
+        assert broker.settled().equity == 600.0
+
+
+def test_book_follows_its_symbols_and_bars_when_the_history_grows(home: Home) -> None:
+    """A new first symbol and an earlier first bar: positions, open orders and exits keep their places."""
+    stops = book_config(exits=ExitsConfig(name="x", stop_loss=0.2))
+    with closing(opened(home)) as broker:
+        early = terms(replace(panel(TWENTY), symbols=("B",)), stops)
+        broker.settle(early, 0)
+        broker.submit(replace(BUY, symbol="B"))
+        broker.settle(early, 1)
+        broker.submit(replace(LIMIT, client_order_id="id-2", symbol="B", limit_price=5.0))
+        broker.settle(early, 2)
+    longer = panel([[7.0, 50.0], [7.0, 50.0], [7.0, 20.0], [7.0, 20.0], [7.0, 15.0]])
+    moved = replace(
+        longer,
+        bar_at=tuple(at - timedelta(days=1) for at in longer.bar_at),
+        session_date=tuple(day - timedelta(days=1) for day in longer.session_date),
+    )
+    with closing(opened(home)) as broker:
+        broker.settle(terms(moved, stops), 4)
+        assert broker.account(("A", "B")).quantity.tolist() == [0, 0]
+        assert [order.cause for order in broker.own_orders()] == ["stop_loss"]
+        state, names = broker.state(("A", "B"), 4)
+        assert names == {int(state.orders["id"][0]): "id-2"}
+        assert (state.orders["symbol"][0], state.orders["bar"][0]) == (1, 2)
+
+
+def test_account_of_an_earlier_version_is_refused(home: Home) -> None:
+    home.brokers.mkdir(parents=True)
+    with closing(sqlite3.connect(home.brokers / "paper.sqlite")) as old:
+        old.execute("create table book (only integer primary key, cash real)")
+    with pytest.raises(RiskHaltError, match=r"earlier version.*another broker\.account"):
+        opened(home)

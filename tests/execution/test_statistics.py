@@ -14,10 +14,11 @@ from execution.config import CostsConfig, RiskConfig, StrategyConfig
 from execution.performance import total_return, volatility
 from execution.statistics_config import StatisticsConfig
 from execution.trials import Trial
-from tests.execution.markets import EVERY_DAY, panel
+from tests.execution.markets import EVERY_DAY, book_config, panel
 from tests.execution.marts import write_marts
 from transforms import schemas
 from transforms.errors import ConfigError
+from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
 COUNT = 60
@@ -47,13 +48,12 @@ def run(warehouse: Warehouse, book: str = "backtest/1", **changes: Any) -> Backt
     given: dict[str, Any] = {
         "strategy": StrategyConfig(name="model"),
         "model_id": "m1",
-        "portfolio": WEEKLY,
-        "risk": RiskConfig(name="test"),
-        "costs": COSTS,
         "trial": TRIAL,
         **changes,
     }
-    return run_backtest(warehouse, book=book, **given)
+    groups = {"portfolio": WEEKLY, "risk": RiskConfig(name="test"), "costs": COSTS}
+    config = book_config(**{name: given.pop(name, group) for name, group in groups.items()})
+    return run_backtest(warehouse, Home(Path("none")), book=book, config=config, **given)
 
 
 def rows(warehouse: Warehouse, contract: schemas.Table, book: str = "backtest/1") -> pl.DataFrame:

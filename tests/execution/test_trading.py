@@ -10,10 +10,17 @@ import numpy as np
 import pytest
 
 from execution.backtest import run_backtest
-from execution.config import BrokerConfig, CostsConfig, PortfolioConfig, SimulatedBrokerConfig, StrategyConfig
+from execution.config import (
+    BrokerConfig,
+    CostsConfig,
+    ExitsConfig,
+    PortfolioConfig,
+    SimulatedBrokerConfig,
+    StrategyConfig,
+)
 from execution.trading import TradeResult, trade
 from tests.execution.desks import ScriptedBroker, alternating
-from tests.execution.markets import LENIENT, NAN
+from tests.execution.markets import NAN, book_config
 from tests.execution.marts import write_marts
 from transforms.errors import QuantmillError, RiskHaltError
 from transforms.paths import Home
@@ -56,9 +63,7 @@ def run(warehouse: Warehouse, home: Home, **changes: Any) -> TradeResult:
         "broker": SimulatedBrokerConfig(),
         "strategy": StrategyConfig(name="test"),
         "model_id": "m1",
-        "portfolio": DAILY,
-        "risk": LENIENT,
-        "costs": FEES,
+        "config": book_config(DAILY, costs=FEES),
         "source": "sample",
         "run_id": "run-1",
         **changes,
@@ -101,20 +106,23 @@ def test_orders_of_one_session_fill_in_the_next_run(warehouse: Warehouse, home: 
 def test_replayed_window_leaves_the_tables_of_the_backtest(
     warehouse: Warehouse, home: Home, side: str
 ) -> None:
-    rules = {"portfolio": replace(DAILY, side=side, k=1), "risk": LENIENT, "costs": FEES}
+    config = book_config(
+        replace(DAILY, side=side, k=1), costs=FEES, exits=ExitsConfig(name="test", stop_loss=0.02)
+    )
     strategy = StrategyConfig(name="test")
     run_backtest(
         warehouse,
+        home,
         book="backtest/x",
         strategy=strategy,
         model_id="m1",
         start=DAYS[2],
-        **rules,  # type: ignore[arg-type]
+        config=config,
     )
-    result = run(warehouse, home, start=DAYS[2], end=DAYS[-1], **rules)
+    result = run(warehouse, home, start=DAYS[2], end=DAYS[-1], config=config)
     assert len(result.sessions) == 10
     assert result.fills
-    for table in ("orders", "fills", "targets", "risk_decisions", "positions"):
+    for table in ("orders", "fills", "targets", "risk_decisions", "positions", "cash_flows"):
         expected = rows(warehouse, f"execution.{table}", "backtest/x")
         assert rows(warehouse, f"execution.{table}", result.book) == expected
     mine, theirs = (rows(warehouse, "execution.equity", book) for book in (result.book, "backtest/x"))

@@ -12,18 +12,24 @@ from typing import Any
 import pytest
 
 from execution.brokers.simulated import SimulatedBroker
-from execution.config import CostsConfig, PortfolioConfig, SimulatedBrokerConfig
-from execution.desk import Rules
+from execution.config import (
+    CostsConfig,
+    ExitsConfig,
+    OrdersConfig,
+    PortfolioConfig,
+    SimulatedBrokerConfig,
+)
 from execution.types import Order
 from tests.execution.desks import BOOK, alternating, desk, directory
-from tests.execution.markets import LENIENT
+from tests.execution.markets import book_config
 from transforms.paths import PROJECT, Home
 
 MARKET = alternating(6)
-RULES = Rules(
+CONFIG = book_config(
     PortfolioConfig(name="test", k=2, rebalance="daily", min_trade_weight=0.0),
-    LENIENT,
-    CostsConfig(name="test", commission_minimum=1.0, slippage_bps=5.0),
+    costs=CostsConfig(name="test", commission_minimum=1.0, slippage_bps=5.0),
+    orders=OrdersConfig(name="test", type="limit", limit_bps=100.0, time_in_force="gtc"),
+    exits=ExitsConfig(name="test", stop_loss=0.02),
 )
 FAILPOINTS = (
     "trade.before_journal",
@@ -36,13 +42,13 @@ FAILPOINTS = (
 
 
 def replay_all(root: Path, broker: SimulatedBroker | None = None) -> None:
-    with desk(root, MARKET, rules=RULES, broker=broker) as (trader, _, _):
+    with desk(root, MARKET, config=CONFIG, broker=broker) as (trader, _, _):
         trader.trade(list(range(len(MARKET[0]))), is_replay=True)
 
 
 def final_state(root: Path) -> dict[str, Any]:
     """Everything that a run leaves behind, but for times."""
-    with desk(root, MARKET, rules=RULES) as (_, journal, broker):
+    with desk(root, MARKET, config=CONFIG) as (_, journal, broker):
         assert isinstance(broker, SimulatedBroker)
         account = broker.account(MARKET[0].symbols)
         return {
@@ -91,7 +97,7 @@ class TreacherousBroker(SimulatedBroker):
     """
 
     def __init__(self, home: Home, dice: random.Random, answered: set[str], hidden: Counter[str]) -> None:
-        super().__init__(SimulatedBrokerConfig(), home, initial_cash=RULES.portfolio.initial_cash)
+        super().__init__(SimulatedBrokerConfig(), home, initial_cash=CONFIG.portfolio.initial_cash)
         self._dice = dice
         self._answered = answered
         self._hidden = hidden

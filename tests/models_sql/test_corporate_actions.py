@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from execution.config import CostsConfig, PortfolioConfig, RiskConfig
+from execution.config import PortfolioConfig, RiskConfig
 from execution.panel import Panel, ScorePanel, load_panel
-from execution.simulator import simulate
+from tests.execution.markets import book_config, simulated
 from tests.models_sql.market import VARS, Lab, action, bar, day, symbol_change
 from transforms.errors import QuantmillError
 from transforms.schemas import CORPORATE_ACTIONS
@@ -222,16 +222,13 @@ def test_equity_of_a_holder_is_continuous_over(case: str, views: Views) -> None:
     place = next(i for i, symbol in enumerate(panel.symbols) if symbol.startswith(prefix))
     held = np.full((len(panel), len(panel.symbols)), np.nan)
     held[0, place] = 1.0  # decided at the first close, bought at the second open, held ever after
-    result = simulate(
-        panel,
-        ScorePanel("hold", held, held, held),
-        book="test",
-        portfolio=PortfolioConfig(name="hold", k=1, gross=1.0, whole_shares=False, min_trade_weight=0.0),
+    config = book_config(
+        PortfolioConfig(name="hold", k=1, gross=1.0, whole_shares=False, min_trade_weight=0.0),
         risk=RiskConfig(name="none", max_position_weight=1.0),
-        costs=CostsConfig(name="zero"),
     )
+    result = simulated(panel, ScorePanel("hold", held, held, held), config)
     assert (result.quantity[1:, place] > 0).all()
-    assert result.actions or case in ("symbol change", "split before the order's fill")
+    assert len(result.outcome.actions) or case in ("symbol change", "split before the order's fill")
     assert np.abs(result.equity / result.equity[0] - 1).max() < 1e-9
 
 
