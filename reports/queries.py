@@ -33,14 +33,15 @@ with filled as (
         client_order_id,
         sum(abs(quantity) order by fill_id) as filled_quantity,
         sum(abs(quantity) * price order by fill_id) / sum(abs(quantity) order by fill_id) as fill_price,
-        sum(commission + slippage order by fill_id) as cost,
+        sum(commission + coalesce(fees, 0) + slippage order by fill_id) as cost,
         max(session_date) as filled_on
     from execution.fills
     where book = $book
     group by client_order_id
 )
 select
-    orders.session_date, orders.symbol, orders.side, orders.quantity, orders.order_type, orders.status,
+    orders.session_date, orders.symbol, orders.side, orders.quantity, orders.order_type, orders.limit_price,
+    orders.stop_price, orders.trail, orders.time_in_force, orders.status,
     orders.reason, orders.client_order_id, filled.filled_quantity, filled.fill_price, filled.cost,
     filled.filled_on
 from execution.orders as orders
@@ -86,14 +87,32 @@ from execution.fills
 where book = $book
 """
 
+# Fills tell what trading cost, cash flows what holding did; interest that was earned counts against what was paid.
 _COSTS = """
+with trading as (
+    select
+        date_trunc('month', session_date)::date as month,
+        sum(commission order by fill_id) as commission,
+        sum(fees order by fill_id) as fees,
+        sum(slippage order by fill_id) as slippage
+    from execution.fills
+    where book = $book
+    group by month
+),
+holding as (
+    select
+        date_trunc('month', session_date)::date as month,
+        -sum(amount order by bar_at) filter (where kind = 'borrow') as borrow,
+        -sum(amount order by bar_at) filter (where kind = 'interest') as interest
+    from execution.cash_flows
+    where book = $book and kind in ('borrow', 'interest')
+    group by month
+)
 select
-    date_trunc('month', session_date)::date as month,
-    sum(commission order by fill_id) as commission,
-    sum(slippage order by fill_id) as slippage
-from execution.fills
-where book = $book
-group by month
+    month, coalesce(commission, 0) as commission, coalesce(fees, 0) as fees, coalesce(slippage, 0) as slippage,
+    coalesce(borrow, 0) as borrow, coalesce(interest, 0) as interest
+from trading
+full join holding using (month)
 order by month
 """
 

@@ -200,6 +200,8 @@ def _figures(data: queries.ReportData, benchmark: str | None, title: str, period
     closed = data.trades.filter(pl.col("closed_at").is_not_null())
     if not closed.is_empty():
         figures["plot-trade-returns"] = trade_plots.returns_figure(closed)
+        if closed["mae"].is_not_null().any():
+            figures["plot-trade-excursions"] = trade_plots.excursion_figure(closed)
         figures["plot-trade-holding"] = trade_plots.holding_figure(closed)
     folds = sections.plotted_folds(data.folds, data.model_metrics)
     if folds["auc"].is_not_null().any() or folds["information_coefficient"].is_not_null().any():

@@ -125,7 +125,16 @@ def excursion_figure(trades: pl.DataFrame) -> Any:
         part = known.filter((pl.col("return") > 0) if won else ~(pl.col("return") > 0))
         source = ColumnDataSource({name: part[name].to_list() for name in names})
         drawn = plot.scatter(
-            "mae", "mfe", source=source, marker=marker, size=6, color=color, alpha=0.6, legend_label=label
+            "mae",
+            "mfe",
+            source=source,
+            marker=marker,
+            size=6,
+            line_width=1.5,
+            color=color,
+            fill_alpha=0.3,
+            line_alpha=0.8,
+            legend_label=label,
         )
         tips = [
             ("Trade", "@trade_id @symbol"),

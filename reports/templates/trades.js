@@ -26,6 +26,7 @@
   const percent = (value) => write(value, 1, { signed: true, scale: 100, unit: "%" });
   const shares = (value) => write(value, value === Math.round(value) ? 0 : 4);
   const text = (value) => (value === null || value === "" ? DASH : String(value));
+  const word = (value) => text(value).replaceAll("_", " ");
   const tone = (value) => (value === null ? "" : value < 0 ? " down" : value > 0 ? " up" : "");
   const element = (tag, content, kind) => {
     const made = document.createElement(tag);
@@ -36,19 +37,18 @@
 
   function story(row) {
     const of = (name) => row[at[name]];
+    const order = (end) => (of(`${end}_order`) ? `order ${of(`${end}_order`)} (${word(of(`${end}_order_type`))}): ` : "") + text(of(`${end}_note`));
+    const filled = (end, price) => `bar ${of(`${end}_at`)} UTC, on average at ${usd(of(price))} USD`;
     const steps = [];
     if (of("decided_on"))
       steps.push(["Signal", `score ${write(of("score"), 4, { signed: true })}, confidence ${write(of("confidence"), 4)}` +
-        ` at the close of ${of("decided_on")}` + (of("strategy") ? ` (strategy ${of("strategy")})` : "") +
-        `; target ${write(of("target_weight"), 1, { scale: 100, unit: "%" })} of equity`]);
-    steps.push(["Entry", of("entry_order") ? `order ${of("entry_order")} (${text(of("entry_order_type"))}): ${text(of("entry_reason"))}`
-      : text(of("entry_reason"))]);
-    steps.push(["Filled", `from ${of("opened_at")} UTC at ${usd(of("entry_price"))} USD on average`]);
-    if (of("closed_at")) {
-      steps.push(["Exit", (of("exit_decided_on") ? `decided at the close of ${of("exit_decided_on")}; ` : "") +
-        (of("exit_order") ? `order ${of("exit_order")} (${text(of("exit_order_type"))}): ` : "") + text(of("exit_reason"))]);
-      steps.push(["Closed", `${of("closed_at")} UTC at ${usd(of("exit_price"))} USD on average`]);
-    } else steps.push(["Exit", "still open; profit and return count at the last close"]);
+        ` at the close of ${of("decided_on")} (bar ${of("decided_at")} UTC` + (of("strategy") ? `, strategy ${of("strategy")}` : "") +
+        `); target ${write(of("target_weight"), 1, { scale: 100, unit: "%" })} of equity`]);
+    steps.push(["Entry", order("entry")], ["Filled", filled("opened", "entry_price")]);
+    if (of("closed_at"))
+      steps.push(["Ended by", word(of("exit_reason"))],
+        ["Exit", (of("exit_decided_on") ? `of ${of("exit_decided_on")}, ` : "") + order("exit")], ["Closed", filled("closed", "exit_price")]);
+    else steps.push(["Ended by", "still open: profit and return count at the last close"]);
     return steps;
   }
 
@@ -94,12 +94,10 @@
     made.appendChild(element("td", usd(of("exit_price")), "n"));
     made.appendChild(element("td", gain(of("pnl")), "n" + tone(of("pnl"))));
     made.appendChild(element("td", percent(of("return")), "n" + tone(of("return"))));
-    if ("mae" in at) {
-      made.appendChild(element("td", percent(of("mae")), "n"));
-      made.appendChild(element("td", percent(of("mfe")), "n"));
-    }
+    made.appendChild(element("td", write(of("mae"), 1, { scale: 100, unit: "%" }), "n"));
+    made.appendChild(element("td", percent(of("mfe")), "n"));
     made.appendChild(element("td", write(of("score"), 4, { signed: true }), "n"));
-    made.appendChild(element("td", text(of("exit_reason")), "why clip"));
+    made.appendChild(element("td", word(of("exit_reason")), "t"));
     return made;
   }
 

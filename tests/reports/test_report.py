@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reports.queries import load
 from reports.report import write_report
 from tests.reports import books
 from tests.reports.page import HOSTILE, Page
@@ -78,7 +79,7 @@ def test_hostile_text_is_shown_and_never_markup(full: Warehouse, home: Home) -> 
     assert len(page.scripts) == 3  # bokeh's library, our line that draws, the list of trades
     for place in (
         f"Strategy: {HOSTILE}",
-        f"2024-01-30 {HOSTILE} buy 10 filled 10 4.75 1.50 2024-01-31 {HOSTILE}",  # order
+        f"2024-01-30 {HOSTILE} buy 10 – filled 10 4.75 1.50 2024-01-31 {HOSTILE}",  # order
         f"{HOSTILE} +0.1000 – 0.0% 47.5% {HOSTILE}",  # target
         f"max_position_weight 1 1 2024-01-30 2024-01-30 {HOSTILE}",
         f"1 {HOSTILE} long",  # trade
@@ -376,3 +377,35 @@ def test_latest_points_to_the_newest_report(full: Warehouse, home: Home) -> None
 def test_a_run_id_that_can_name_no_file_is_refused(warehouse: Warehouse, home: Home, run_id: str) -> None:
     with pytest.raises(QuantmillError, match="run id"):
         report(warehouse, home, run_id=run_id)
+
+
+def test_an_order_shows_its_kind_levels_and_time_in_force(full: Warehouse, home: Home) -> None:
+    full.execute(
+        "update execution.orders set order_type = 'stop_limit', limit_price = 9.5, stop_price = 9.25"
+    )
+    full.execute("update execution.orders set time_in_force = 'gtc'")
+
+    assert "AAA buy 10 stop limit, limit 9.50, stop 9.25, gtc filled" in report(full, home).text
+
+
+def test_costs_over_time_take_in_fees_borrow_and_interest(full: Warehouse, home: Home) -> None:
+    full.execute("update execution.fills set fees = 2.0 where book = ?", [books.BOOK])
+    for session, kind, amount in (
+        (books.SESSIONS[1], "borrow", -3.0),
+        (books.SESSIONS[3], "interest", 4.0),  # earned
+        (books.SESSIONS[3], "dividends", -9.0),
+    ):
+        flow = {"book": books.BOOK, "bar_at": books.bar_at(session), "session_date": session}
+        books.table(full, schemas.CASH_FLOWS, {**flow, "kind": kind, "amount": amount})
+
+    costs = load(
+        full, run_id="r", book=books.BOOK, model_id=None, trading_book=None, source=None, dataset=None
+    ).costs
+
+    assert costs.drop("month").rows() == [(1.0, 2.0, 0.5, 3.0, 0.0), (0.0, 0.0, 0.0, 0.0, -4.0)]
+
+
+def test_excursions_are_drawn_where_trades_have_them(full: Warehouse, home: Home) -> None:
+    full.execute("update execution.trades set closed_at = opened_at, mae = -0.01, mfe = 0.02")
+
+    assert "plot-trade-excursions" in report(full, home).plots
