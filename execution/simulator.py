@@ -142,12 +142,23 @@ class SimulationResult:
 
 
 def simulate(
-    scores: ScorePanel, terms: Terms, *, book: str, config: BookConfig, first: int = 0
+    scores: ScorePanel,
+    terms: Terms,
+    *,
+    book: str,
+    config: BookConfig,
+    first: int = 0,
+    targets: Targets | None = None,
+    orders: Orders | None = None,
 ) -> SimulationResult:
     """Run a book that starts with ``portfolio.initial_cash`` over the panel's bars from row ``first``.
 
     Bars before ``first`` count as history only: for last prices and for whether ``first`` is a rebalance. Where the
     portfolio looks at what is held, the kernel is halted at every decision; else it runs through.
+
+    Args:
+        targets: Target weights to trade instead of what the portfolio makes of the scores.
+        orders: Orders besides those that the weights come to, by ascending ``bar``.
 
     Raises:
         QuantmillError: If scores and panel are not over the same bars and symbols, or a decision fails; the
@@ -156,20 +167,29 @@ def simulate(
     panel = terms.panel
     if scores.score.shape != panel.close.shape:
         raise QuantmillError(f"the scores have the shape {scores.score.shape}, the panel {panel.close.shape}")
-    is_due = rebalances(panel.dates, config.portfolio.rebalance) & scores.has_score
-    rows = np.flatnonzero(is_due[first:]) + first
     builder = TargetBuilder(panel, scores, config.portfolio, terms.costs)
     state = new_state(len(panel.symbols), config.portfolio.initial_cash)
     notes: Notes = ()
     try:
-        if builder.needs_account:
-            outcome, notes = _halting(builder, scores, terms, state, rows=rows, first=first)
-        else:
-            weights, notes = builder.all(rows)
-            targets = Targets(rows, weights, scores.confidence[rows])
+        if targets is not None or not builder.needs_account:
+            if targets is None:
+                rows = decided_rows(panel, scores, config, first)
+                weights, notes = builder.all(rows)
+                targets = Targets(rows, weights, scores.confidence[rows])
+            rows = targets.bar
             outcome = run(
-                terms.market, terms.costs, terms.rules, state, first=first, last=len(panel), targets=targets
+                terms.market,
+                terms.costs,
+                terms.rules,
+                state,
+                first=first,
+                last=len(panel),
+                targets=targets,
+                orders=orders,
             )
+        else:
+            rows = decided_rows(panel, scores, config, first)
+            outcome, notes = _halting(builder, scores, terms, state, rows=rows, first=first, sent=orders)
     except QuantmillError as error:
         error.add_note(f"while simulating {book}")
         raise
@@ -187,6 +207,12 @@ def simulate(
     )
 
 
+def decided_rows(panel: Panel, scores: ScorePanel, config: BookConfig, first: int = 0) -> NDArray[np.int64]:
+    """Return the rows from ``first`` on that are rebalances and have scores, (R,)."""
+    is_due = rebalances(panel.dates, config.portfolio.rebalance) & scores.has_score
+    return np.flatnonzero(is_due[first:]) + first
+
+
 def _halting(
     builder: TargetBuilder,
     scores: ScorePanel,
@@ -195,6 +221,7 @@ def _halting(
     *,
     rows: NDArray[np.int64],
     first: int,
+    sent: Orders | None,
 ) -> tuple[Outcome, Notes]:
     """Run from decision to decision: each looks at the book as it then stands, as the desk's do."""
     panel = terms.panel
@@ -203,11 +230,19 @@ def _halting(
     events: list[Records] = []
     ended: list[Records] = []
     notes: list[Any] = []
-    orders: Orders | None = None
+    orders: Orders | None = None  # of the last decision
     start, peak = first, -np.inf
     for stop in [*(rows + 1).tolist(), len(panel)]:
         if stop > start:
-            part = run(terms.market, terms.costs, terms.rules, state, first=start, last=stop, orders=orders)
+            part = run(
+                terms.market,
+                terms.costs,
+                terms.rules,
+                state,
+                first=start,
+                last=stop,
+                orders=_together(orders, sent),
+            )
             parts.append(part)
             peak = max(peak, float(part.equity.max()))
             start, orders = stop, None
@@ -235,6 +270,14 @@ def _halting(
         ),
         tuple(notes),
     )
+
+
+def _together(decided: Orders | None, sent: Orders | None) -> Orders | None:
+    """Return both by bar; on a bar, what was sent stands behind what was decided."""
+    if decided is None or sent is None:
+        return sent if decided is None else decided
+    order = np.argsort(np.concatenate([decided.bar, sent.bar]), kind="stable")
+    return Orders(*(np.concatenate(columns)[order] for columns in zip(decided, sent, strict=True)))
 
 
 def _joined(parts: list[Outcome], ended: list[Records]) -> Outcome:
