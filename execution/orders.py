@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -62,11 +62,23 @@ def client_order_id(
     It reads ``<strategy>-<yyyymmdd>-<symbol>-<10 hex digits>``; the digits are of the SHA-256 of all four, and of
     ``bar_at`` for a book that decides more than once in a session.
     """
-    parts = [book, strategy, session_date.isoformat(), symbol]
-    if bar_at is not None:
-        parts.append(bar_at.isoformat())
-    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
-    return f"{strategy}-{session_date:%Y%m%d}-{symbol}-{digest[:10]}"
+    return namer(book, strategy, session_date, bar_at)(symbol)
+
+
+def namer(
+    book: str, strategy: str, session_date: date, bar_at: datetime | None = None
+) -> Callable[[str], str]:
+    """Return symbol → ``client_order_id`` of one decision: the parts that they share are worked out once."""
+    shared = hashlib.sha256("\x1f".join([book, strategy, session_date.isoformat(), ""]).encode())
+    rest = "" if bar_at is None else f"\x1f{bar_at.isoformat()}"
+    stem = f"{strategy}-{session_date:%Y%m%d}-"
+
+    def name(symbol: str) -> str:
+        digest = shared.copy()
+        digest.update(f"{symbol}{rest}".encode())
+        return f"{stem}{symbol}-{digest.hexdigest()[:10]}"
+
+    return name
 
 
 def own_order_id(book: str, cause: str, bar_at: datetime, symbol: str, number: int) -> str:

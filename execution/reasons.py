@@ -104,14 +104,18 @@ def target_reasons(
     count = len(ranked)
     # Plain floats: hundreds of thousands of these are written in a backtest of a large universe.
     score, wanted, holds = scores.score.tolist(), weights.tolist(), held.tolist()
+    of_all = f" of {count} → "
+    flat = "0.0% of equity, equity is used up" if is_ruined else "0.0% of equity, holds 0.0%"
     for rank, i in enumerate(ranked, start=1):
         weight = wanted[i]
-        target = "left alone" if math.isnan(weight) else f"{weight:.1%} of equity"
-        now = "equity is used up" if is_ruined else f"holds {holds[i]:.1%}"
-        said = f"score {score[i]:.3g} rank {rank} of {count} → {target}, {now}"
-        reasons[i] = (
-            f"{said}{notes.get(symbols[i], '')}{everywhere if weight != 0 else ''}" if notes else said
-        )
+        if weight == 0 and holds[i] == 0:  # most of a large universe, most of the time
+            outlook = flat
+        else:
+            target = "left alone" if math.isnan(weight) else f"{weight:.1%} of equity"
+            outlook = f"{target}, equity is used up" if is_ruined else f"{target}, holds {holds[i]:.1%}"
+        reasons[i] = f"score {score[i]:.3g} rank {rank}{of_all}{outlook}"
+        if notes:
+            reasons[i] += notes.get(symbols[i], "") + (everywhere if weight != 0 else "")
     for i in np.flatnonzero(held).tolist():
         if reasons[i]:
             continue

@@ -11,7 +11,7 @@ import polars as pl
 
 from execution.kernel.types import FLOWS, ORDER_TYPES, REASONS, STOP_LOSS, TIMES_IN_FORCE
 from execution.order_states import FILLED
-from execution.orders import client_order_id, order_note, order_status, own_reason
+from execution.orders import namer, order_note, order_status, own_reason
 from execution.own_orders import OwnOrder, own_orders
 from execution.performance import Attribution, Interval, Period
 from execution.reasons import risk_decisions as risk_decisions_of
@@ -132,14 +132,17 @@ def name_orders(result: SimulationResult) -> Names:
     at_once = {one.fill: one.order.client_order_id for one in own if one.fill >= 0}
     names_bar = result.config.portfolio.rebalance == "bar"
     orders = outcome.orders
+    symbols = panel.symbols
+    name, of_bar = None, -1  # orders come by bar: what those of a decision share is worked out once
     for number, bar, place in zip(
         orders["id"].tolist(), orders["bar"].tolist(), orders["symbol"].tolist(), strict=True
     ):
-        if number not in by_number:
+        if number in by_number:
+            continue
+        if name is None or bar != of_bar:
             moment = panel.bar_at[bar] if names_bar else None
-            by_number[number] = client_order_id(
-                book, result.scores.strategy, panel.session_date[bar], panel.symbols[place], moment
-            )
+            name, of_bar = namer(book, result.scores.strategy, panel.session_date[bar], moment), bar
+        by_number[number] = name(symbols[place])
     filled = [
         at_once[row] if number < 0 else by_number[number]
         for row, number in enumerate(outcome.fills["order"].tolist())
