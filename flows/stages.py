@@ -400,9 +400,14 @@ TRADE = Stage("trade", code=(), inputs=None, carry_out=_trade, detail=lambda out
 
 
 def _report_inputs(run: Run) -> Any:
+    from reports.queries import book_metrics
+
     trade = run.outputs.get("trade")
+    book = run.outputs["backtest"]["book"]
     return {
-        "backtest": run.outputs["backtest"]["book"],
+        "backtest": book,
+        # Later trials of the same strategy change its deflated Sharpe ratio.
+        "metrics": book_metrics(run.warehouse, book),
         "config": plain(run.config),
         "trade": trade
         and {"book": trade["book"], "orders": run.warehouse.content_digest("execution.orders")},
