@@ -1,6 +1,7 @@
 import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -287,3 +288,52 @@ def test_journal_held_by_another_process_is_refused_in_bounded_time(
     holder.close()
     intend(mine, BUY)
     mine.close()
+
+
+OLD_TABLES = """
+create table intents (
+    client_order_id text primary key, book text not null, broker text not null, strategy text not null,
+    session_date text not null, bar_at text not null, symbol text not null, side text not null,
+    quantity real not null, order_type text not null, reason text not null, run_id text not null,
+    recorded_at text not null);
+create table states (client_order_id text primary key, status text not null, detail text not null);
+create table fills (
+    book text not null, fill_id text not null, client_order_id text not null, symbol text not null,
+    quantity real not null, price real not null, commission real not null, slippage real not null,
+    bar_at text not null, session_date text not null, recorded_at text not null, primary key (book, fill_id));
+insert into intents values (
+    'id-1', 'simulated/paper', 'simulated', 'test', '2024-01-01', '2024-01-01 00:00:00.000000', 'AAPL', 'sell',
+    100.0, 'market', 'score -0.9', 'run-1', '2024-01-01 00:00:00.000000');
+insert into states values ('id-1', 'filled', '');
+insert into fills values (
+    'simulated/paper', 'id-1-1', 'id-1', 'AAPL', -100.0, 9.9, 1.0, 10.0, '2024-01-02 00:00:00.000000',
+    '2024-01-02', '2024-01-02 00:00:00.000000');
+"""
+
+
+def test_journal_of_an_earlier_version_goes_on_with_what_it_did_not_record(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(OLD_TABLES)
+    for _ in range(2):
+        with closing(Journal(path)) as journal:
+            (entry,) = journal.orders(BOOK)
+            assert (entry.order.order_type, entry.order.time_in_force) == ("market", "day")
+            assert (entry.order.limit_price, entry.order.cause, entry.status) == (None, "target", "filled")
+            (fill,) = journal.fills(BOOK)
+            assert (fill.reference_price, fill.fees, fill.reason) == (10.0, 0.0, "target")
+            assert journal.record_fills(BOOK, [fill]) == []
+    with closing(Journal(path)) as journal:
+        journal.record_decision(BOOK, "simulated", DECISION, [replace(BUY, client_order_id="id-2")], "run-2")
+        assert [entry.status for entry in journal.orders(BOOK)] == ["filled", "intended"]
+
+
+def test_own_order_of_an_account_begins_as_accepted_and_is_recorded_once(journal: Journal) -> None:
+    stop = replace(BUY, client_order_id="stop_loss-1", side="sell", cause="stop_loss", order_type="stop")
+    for _ in range(2):
+        journal.record_own(BOOK, "simulated", "test", [stop], "run-1")
+    assert journal.events("stop_loss-1") == [("accepted", "")]
+    sold = replace(fill(order=stop, quantity=-100.0), reason="stop_loss")
+    assert journal.record_fills(BOOK, [sold]) == [sold]
+    assert journal.status("stop_loss-1") == "filled"
+    assert journal.fills(BOOK) == [sold]
