@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,11 +11,11 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from flows.__main__ import translate
 from flows.config import CONF, SCHEMAS, RunConfig, all_keys, choices_of, register, to_run_config
-from transforms.errors import QuantmillError
+from transforms.errors import ConfigError, QuantmillError
 
 CHOICES = [(group, choice) for group in SCHEMAS for choice in choices_of(group)]
 NEEDS = {
@@ -73,15 +74,36 @@ def test_every_group_of_the_schema_has_a_folder_and_the_reverse() -> None:
     assert folders == set(SCHEMAS)
 
 
-@pytest.mark.parametrize("key", sorted(key for key in all_keys() if "." in key))
-def test_every_key_misspelt_is_refused_by_name(key: str) -> None:
-    group, name = key.split(".", maxsplit=1)
-    typo = f"{group}.{name}x"
-    for override in (f"{typo}=1", f"+{typo}=1"):
-        error = refusal(override)
-        assert error.exit_code == 2
-        assert typo in str(error)
-        assert f"conf/{group}/" in str(error)
+KEYS = sorted(key for key in all_keys() if "." in key)
+NODES = {key.rpartition(".")[0]: key for key in KEYS}  # a key of each node
+
+
+@pytest.fixture(scope="module")
+def defaults() -> DictConfig:
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_misspelt_and_added_is_refused_by_name(key: str, defaults: DictConfig) -> None:
+    added = copy.deepcopy(defaults)
+    OmegaConf.update(added, f"{key}x", 1, force_add=True)  # what +key does, without composing each time
+    with pytest.raises(ConfigError) as caught:
+        to_run_config(added)
+    assert_names(caught.value, f"{key}x")
+
+
+@pytest.mark.parametrize("key", NODES.values())
+@pytest.mark.parametrize("mark", ["", "+"])
+def test_a_key_of_every_node_misspelt_is_refused_by_name(key: str, mark: str) -> None:
+    assert_names(refusal(f"{mark}{key}x=1"), f"{key}x")
+
+
+def assert_names(error: QuantmillError, typo: str) -> None:
+    assert error.exit_code == 2
+    assert typo in str(error)
+    assert f"conf/{typo.split('.', maxsplit=1)[0]}/" in str(error)
 
 
 @pytest.mark.parametrize(
