@@ -287,7 +287,8 @@ def load_scores(
     ``strategy.scores`` says; the volatilities from ``marts.features.volatility_20``, NaN where no feature set has it.
 
     Args:
-        portfolio: What the scores are for; None where their volatilities are not needed.
+        portfolio: What the scores are for: their volatilities are read where it weighs by them; None to read them
+            where there are any.
 
     Raises:
         QuantmillError: If there is no score (the message lists what there is), predictions are asked for without a
@@ -314,9 +315,10 @@ def load_scores(
             f"{panel.session_date[-1]}.{nearest(wanted, known)}"
         )
     score, confidence = _scatter(panel, scores, ("score", "confidence"))
-    volatility = _volatility(warehouse, panel)
+    is_weighed = portfolio is None or portfolio.weighting == "inverse_volatility"
+    volatility = _volatility(warehouse, panel) if is_weighed else None
     if volatility is None:
-        if portfolio is not None and portfolio.weighting == "inverse_volatility":
+        if portfolio is not None and is_weighed:
             raise QuantmillError(
                 "portfolio.weighting=inverse_volatility needs marts.features.volatility_20, which no chosen feature "
                 "set has; take another weighting, or core with 20 among features.volatility_windows"
@@ -338,24 +340,18 @@ def _volatility(warehouse: Warehouse, panel: Panel) -> Floats | None:
 
 
 def _scatter(panel: Panel, frame: pl.DataFrame, columns: tuple[str, ...]) -> list[Floats]:
-    """Return one (T, N) matrix per column, NaN where the frame has no row."""
-    inside = frame.filter(
-        pl.col("symbol").is_in(list(panel.symbols)) & pl.col("bar_at").is_in(list(panel.bar_at))
-    )
-    grid = pl.Series("bar_at", list(panel.bar_at), dtype=frame["bar_at"].dtype)
-    rows, places = _places(inside, grid, list(panel.symbols))
+    """Return one (T, N) matrix per column, NaN where the frame has no row; rows outside the panel are left out."""
+    grid = pl.Series(panel.bar_at, dtype=frame["bar_at"].dtype).to_physical().to_numpy()
+    at = frame["bar_at"].to_physical().to_numpy()
+    row = np.minimum(np.searchsorted(grid, at), len(grid) - 1)
+    codes = frame["symbol"].cast(pl.Enum(panel.symbols), strict=False).to_physical()
+    place = codes.cast(pl.Int64).fill_null(-1).to_numpy()
+    inside = np.flatnonzero((place >= 0) & (grid[row] == at))
+    flat = row[inside] * len(panel.symbols) + place[inside]
     matrices = []
     for column in columns:
         values = np.full((len(panel), len(panel.symbols)), np.nan)
-        values[rows, places] = inside[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        known = frame[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        values.reshape(-1)[flat] = known[inside]
         matrices.append(values)
     return matrices
-
-
-def _places(
-    frame: pl.DataFrame, grid: pl.Series, symbols: list[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return each row's bar and symbol as positions in ``grid`` and ``symbols``, which are sorted."""
-    rows = np.searchsorted(grid.to_physical().to_numpy(), frame["bar_at"].to_physical().to_numpy())
-    columns = frame["symbol"].cast(pl.Enum(symbols)).to_physical().to_numpy().astype(np.int64)
-    return rows.astype(np.int64), columns

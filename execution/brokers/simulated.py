@@ -88,6 +88,8 @@ class SimulatedBroker:
             )
         self._fills: list[Fill] = []
         self._fills_read = 0
+        self._own: list[Order] = []
+        self._own_read = 0
 
     def close(self) -> None:
         self._file.close()
@@ -147,8 +149,11 @@ class SimulatedBroker:
 
     def own_orders(self) -> list[Order]:
         """Return every order that the account brought about by itself, oldest first."""
-        rows = self._file.rows(f"select {_ORDERS} from orders where is_own = 1 order by rowid")
-        return [order_from(row) for row in rows]
+        sql = f"select rowid, {_ORDERS} from orders where is_own = 1 and rowid > ? order by rowid"
+        for place, *row in self._file.rows(sql, (self._own_read,)):
+            self._own.append(order_from(tuple(row)))
+            self._own_read = place
+        return list(self._own)
 
     def fills(self) -> list[Fill]:
         """Return every fill of this account, oldest first."""
