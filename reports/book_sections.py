@@ -66,14 +66,14 @@ def cost_rows(metrics: Mapping[str, float | None], traded_value: float | None) -
     """Return what was paid by kind and together: USD, share of all, bps of traded value, share of gross profit.
 
     Gross profit is the change of equity with everything that was paid added back; shares of it are None where it is
-    not above 0. Interest that was earned counts against what was paid.
+    not above 0. Interest is among the costs where more was paid than earned.
 
     Args:
         metrics: Metric → value of the book.
         traded_value: What was bought and sold (USD).
     """
     paid = {kind: value for kind in _KINDS if (value := number(metrics.get(kind))) is not None}
-    paid = {kind: value for kind, value in paid.items() if value or kind in ("commission", "slippage")}
+    paid = {kind: value for kind, value in paid.items() if value > 0 or kind in ("commission", "slippage")}
     total = math.fsum(paid.values())
     first, last = number(metrics.get("initial_equity")), number(metrics.get("final_equity"))
     gross = None if first is None or last is None else last - first + total

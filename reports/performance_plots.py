@@ -148,7 +148,7 @@ def rolling_figure(frame: pl.DataFrame, *, book_label: str, benchmark_label: str
         "session_date", "sharpe", source=source, color=BLUE, width=1.6, legend_label=book_label
     )
     ratio.add_tools(hover(front, tips, mode="vline", dates=True))
-    legend_at(ratio, "top_left", first_on_top=True)
+    legend_at(ratio, "above", first_on_top=True)
     if benchmark_label is None:
         return ratio
     beta = blank(height=150, x_axis_type="datetime", x_range=ratio.x_range)
@@ -183,7 +183,7 @@ def exposure_figure(equity: pl.DataFrame) -> Any:
     net = upper.line("session_date", "net_exposure", source=source, color=BLUE, width=1.2, legend_label="net")
     tips = [("", "@session_date{%F}"), ("gross", "@gross_exposure{0.0%}"), ("net", "@net_exposure{0.0%}")]
     upper.add_tools(hover(net, tips, mode="vline", dates=True))
-    legend_at(upper, "top_left")
+    legend_at(upper, "above")
 
     month = pl.col("session_date").dt.truncate("1mo")
     monthly = equity.group_by(month.alias("start"), maintain_order=True).agg(pl.col("turnover").sum())

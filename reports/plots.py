@@ -112,14 +112,19 @@ def legend_at(plot: Any, place: str, *, first_on_top: bool = False) -> None:
     """Give the plot's legend the report's look; a click on an entry hides its curve.
 
     Args:
+        place: A corner such as ``top_left``, or ``above`` the plot, in a row.
         first_on_top: Whether the entry drawn last, in front of the others, stands first.
     """
     legend = plot.legend[0]
     if first_on_top:
         legend.items = list(reversed(legend.items))
-    legend.location = place
+    legend.spacing = 0
+    if place == "above":
+        plot.add_layout(legend, "above")
+        legend.orientation, legend.location, legend.spacing, legend.padding = "horizontal", "top_left", 14, 2
+    else:
+        legend.location = place
     legend.click_policy = "hide"
     legend.border_line_color = None
     legend.background_fill_alpha = 0.7
-    legend.spacing = 0
     legend.label_text_font, legend.label_text_font_size, legend.label_text_color = FONT, "12px", INK

@@ -87,7 +87,7 @@ from execution.fills
 where book = $book
 """
 
-# Fills tell what trading cost, cash flows what holding did; interest that was earned counts against what was paid.
+# Fills tell what trading cost, cash flows what holding did; interest below 0 was earned.
 _COSTS = """
 with trading as (
     select

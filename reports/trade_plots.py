@@ -142,7 +142,7 @@ def excursion_figure(trades: pl.DataFrame) -> Any:
             ("Return", "@return{0.0%}"),
         ]
         plot.add_tools(hover(drawn, tips, mode="mouse", dates=False))
-    legend_at(plot, "top_left")
+    legend_at(plot, "above")
     return plot
 
 
@@ -185,5 +185,5 @@ def costs_figure(costs: pl.DataFrame) -> Any:
         tips = [("From", "@start{%F}"), (kind, "@paid{0,0.00} USD")]
         plot.add_tools(hover(bars, tips, mode="mouse", dates=True))
         below = below + paid
-    legend_at(plot, "top_left")
+    legend_at(plot, "above")
     return plot

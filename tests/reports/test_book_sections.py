@@ -41,20 +41,16 @@ def test_breakdowns_stand_in_reading_order_and_absent_ones_are_left_out() -> Non
     assert [table["breakdown"] for table in attribution_tables(frame)] == ["symbol", "cost"]
 
 
-def test_interest_earned_lowers_what_was_paid() -> None:
-    metrics = {
-        "commission": 60.0,
-        "slippage": 60.0,
-        "interest": -20.0,
-        "initial_equity": 1e3,
-        "final_equity": 1.1e3,
-    }
+def test_interest_paid_is_a_cost_and_interest_earned_is_none() -> None:
+    metrics = {"commission": 60.0, "slippage": 60.0, "initial_equity": 1e3, "final_equity": 1.1e3}
 
-    rows = {row["label"]: row for row in cost_rows(metrics, 10_000.0)}
+    paid = {row["label"]: row for row in cost_rows({**metrics, "interest": 80.0}, 10_000.0)}
+    earned = {row["label"]: row for row in cost_rows({**metrics, "interest": -80.0}, 10_000.0)}
 
-    assert rows["Together"]["paid"] == 100.0
-    assert rows["Interest"]["share"] == -0.2
-    assert rows["Together"]["of_gross"] == 0.5
+    assert (paid["Interest"]["share"], paid["Together"]["paid"]) == (0.4, 200.0)
+    assert paid["Together"]["of_gross"] == pytest.approx(2 / 3)
+    assert "Interest" not in earned
+    assert earned["Together"]["of_gross"] == pytest.approx(120 / 220)
 
 
 def test_shares_of_nothing_are_not_defined() -> None:
