@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from reports.formats import metric, number
+from reports.periods import bar_width
 
 _SHOWN = 15  # best and as many worst parts of a breakdown; the others stand together
 _BREAKDOWNS = {
@@ -19,7 +20,6 @@ _BREAKDOWNS = {
     "cost": "By cost",
 }
 _KINDS = ("commission", "fees", "slippage", "borrow", "interest")
-_YEARLY_FROM = 48  # months from which on costs are drawn by year
 
 
 def attribution_tables(attribution: pl.DataFrame) -> list[dict[str, Any]]:
@@ -96,15 +96,15 @@ def cost_rows(metrics: Mapping[str, float | None], traded_value: float | None) -
 
 
 def costs_by_period(costs: pl.DataFrame) -> pl.DataFrame:
-    """Return ``start, end`` and the USD paid by kind: by month, or by year where there are many months.
+    """Return ``start, end`` and the USD paid by kind, by day, week, month or year, whatever makes a readable number.
 
     Kinds that were never paid are left out.
 
     Args:
-        costs: ``month`` (first day) and one column for each kind (USD), by month.
+        costs: ``session_date`` and one column for each kind (USD), ascending.
     """
-    kinds = [name for name in costs.columns if name != "month" and (costs[name] > 0).any()]
-    every = "1y" if len(costs) >= _YEARLY_FROM else "1mo"
-    start = pl.col("month").dt.truncate(every).alias("start")
+    kinds = [name for name in costs.columns if name != "session_date" and (costs[name] > 0).any()]
+    every = bar_width(costs["session_date"], longest="1y")
+    start = pl.col("session_date").dt.truncate(every).alias("start")
     paid = costs.group_by(start, maintain_order=True).agg(pl.col(name).sum().clip(0) for name in kinds)
     return paid.select("start", pl.col("start").dt.offset_by(every).alias("end"), *kinds)

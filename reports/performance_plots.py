@@ -13,6 +13,7 @@ import polars as pl
 
 from execution.performance import drawdowns
 from execution.types import Floats
+from reports.periods import NAMES, bar_width
 from reports.plots import BLUE, GREY, INK, SERIES, blank, hover, legend_at
 
 _LOG_FROM = 3.0  # from this largest-over-smallest on, equal growth deserves equal height
@@ -94,7 +95,7 @@ def _growth_and_drawdown(sessions: Any, lines: Sequence[_Line]) -> Any:
     equity.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
     drawdown = blank(height=170, x_axis_type="datetime", x_range=equity.x_range)
     drawdown.yaxis.axis_label = "Drawdown"
-    drawdown.yaxis.formatter = NumeralTickFormatter(format="0%")
+    drawdown.yaxis.formatter = NumeralTickFormatter(format="0.[0]%")
     drawdown.toolbar_location = None
 
     tips, falls = [("", "@session_date{%F}")], [("", "@session_date{%F}")]
@@ -163,7 +164,7 @@ def rolling_figure(frame: pl.DataFrame, *, book_label: str, benchmark_label: str
 
 
 def exposure_figure(equity: pl.DataFrame) -> Any:
-    """Return gross and net exposure at each close above the turnover of each month.
+    """Return gross and net exposure at each close above the turnover of each month, week or day.
 
     Args:
         equity: Of ``reports.queries.session_equity``.
@@ -185,17 +186,18 @@ def exposure_figure(equity: pl.DataFrame) -> Any:
     upper.add_tools(hover(net, tips, mode="vline", dates=True))
     legend_at(upper, "above")
 
-    month = pl.col("session_date").dt.truncate("1mo")
-    monthly = equity.group_by(month.alias("start"), maintain_order=True).agg(pl.col("turnover").sum())
+    every = bar_width(equity["session_date"])
+    start = pl.col("session_date").dt.truncate(every).alias("start")
+    traded = equity.group_by(start, maintain_order=True).agg(pl.col("turnover").sum())
     bars = ColumnDataSource(
         {
-            "start": monthly["start"].to_numpy(),
-            "end": monthly["start"].dt.offset_by("1mo").to_numpy(),
-            "turnover": monthly["turnover"].to_numpy(),
+            "start": traded["start"].to_numpy(),
+            "end": traded["start"].dt.offset_by(every).to_numpy(),
+            "turnover": traded["turnover"].to_numpy(),
         }
     )
     lower = blank(height=150, x_axis_type="datetime", x_range=upper.x_range)
-    lower.yaxis.axis_label = "Turnover a month"
+    lower.yaxis.axis_label = f"Turnover a {NAMES[every]}"
     lower.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
     lower.toolbar_location = None
     drawn = lower.quad(
@@ -208,6 +210,6 @@ def exposure_figure(equity: pl.DataFrame) -> Any:
         alpha=0.6,
         line_color="white",
     )
-    told = [("Month", "@start{%Y-%m}"), ("Traded over equity", "@turnover{0.00}")]
+    told = [("From", "@start{%F}"), ("Traded over equity", "@turnover{0.00}")]
     lower.add_tools(hover(drawn, told, mode="mouse", dates=True))
     return column(upper, lower, sizing_mode="stretch_width", spacing=4)

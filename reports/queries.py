@@ -17,8 +17,8 @@ _SESSION_EQUITY = """
 select
     session_date,
     last(equity order by bar_at) as equity,
-    last(gross_exposure order by bar_at) as gross_exposure,
-    last(net_exposure order by bar_at) as net_exposure,
+    sum(gross_exposure order by bar_at) / count(gross_exposure) as gross_exposure,
+    sum(net_exposure order by bar_at) / count(net_exposure) as net_exposure,
     sum(turnover order by bar_at) as turnover,
     last(benchmark order by bar_at) as benchmark
 from execution.equity
@@ -91,29 +91,29 @@ where book = $book
 _COSTS = """
 with trading as (
     select
-        date_trunc('month', session_date)::date as month,
+        session_date,
         sum(commission order by fill_id) as commission,
         sum(fees order by fill_id) as fees,
         sum(slippage order by fill_id) as slippage
     from execution.fills
     where book = $book
-    group by month
+    group by session_date
 ),
 holding as (
     select
-        date_trunc('month', session_date)::date as month,
+        session_date,
         -sum(amount order by bar_at) filter (where kind = 'borrow') as borrow,
         -sum(amount order by bar_at) filter (where kind = 'interest') as interest
     from execution.cash_flows
     where book = $book and kind in ('borrow', 'interest')
-    group by month
+    group by session_date
 )
 select
-    month, coalesce(commission, 0) as commission, coalesce(fees, 0) as fees, coalesce(slippage, 0) as slippage,
+    session_date, coalesce(commission, 0) as commission, coalesce(fees, 0) as fees, coalesce(slippage, 0) as slippage,
     coalesce(borrow, 0) as borrow, coalesce(interest, 0) as interest
 from trading
-full join holding using (month)
-order by month
+full join holding using (session_date)
+order by session_date
 """
 
 _IMPORTANCE = """
@@ -201,7 +201,7 @@ class ReportData:
         metrics: Metric → value of the book.
         model_metrics: ``fold, metric, value``; fold -1 is all folds together.
         intervals, attribution: Of the book, as in the tables of their names.
-        costs: ``month`` (first day) and USD paid in it by kind.
+        costs: ``session_date`` and USD paid on it by kind.
         fills, traded_value: The book's number of fills; the value bought and sold (USD, None without fills).
         trade_count: All the book's trades, of which ``trades`` holds the newest.
         trading_targets, trading_orders: The trading book's; without rows where no trading book was named.
@@ -284,7 +284,8 @@ def load(
 def session_equity(warehouse: Warehouse, book: str) -> pl.DataFrame:
     """Return a book at the close of each session, oldest first.
 
-    Columns: ``session_date, equity, gross_exposure, net_exposure, turnover`` (the session's sum), ``benchmark``.
+    Columns: ``session_date, equity, gross_exposure, net_exposure`` (means of the session's closes), ``turnover`` (the
+    session's sum), ``benchmark``.
     """
     return warehouse.read(_SESSION_EQUITY, {"book": book})
 

@@ -59,9 +59,9 @@ def test_shares_of_nothing_are_not_defined() -> None:
     assert (row["share"], row["bps"], row["of_gross"]) == (None, None, None)
 
 
-def test_costs_of_many_months_are_drawn_by_year_and_kinds_never_paid_left_out() -> None:
-    months = pl.date_range(date(2019, 6, 1), date(2023, 6, 1), "1mo", eager=True)
-    costs = pl.DataFrame({"month": months, "commission": [1.0] * 49, "fees": [0.0] * 49})
+def test_costs_of_many_years_are_drawn_by_year_and_kinds_never_paid_left_out() -> None:
+    days = pl.date_range(date(2019, 6, 1), date(2023, 6, 1), "1mo", eager=True)
+    costs = pl.DataFrame({"session_date": days, "commission": [1.0] * 49, "fees": [0.0] * 49})
 
     by_year = costs_by_period(costs)
     by_month = costs_by_period(costs.head(47))
@@ -73,6 +73,6 @@ def test_costs_of_many_months_are_drawn_by_year_and_kinds_never_paid_left_out() 
 
 
 def test_a_book_that_paid_nothing_has_no_column_to_draw() -> None:
-    empty = pl.DataFrame(schema={"month": pl.Date, "commission": pl.Float64})
+    empty = pl.DataFrame(schema={"session_date": pl.Date, "commission": pl.Float64})
 
     assert costs_by_period(empty).columns == ["start", "end"]

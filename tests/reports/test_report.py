@@ -402,7 +402,7 @@ def test_costs_over_time_take_in_fees_borrow_and_interest(full: Warehouse, home:
         full, run_id="r", book=books.BOOK, model_id=None, trading_book=None, source=None, dataset=None
     ).costs
 
-    assert costs.drop("month").rows() == [(1.0, 2.0, 0.5, 3.0, 0.0), (0.0, 0.0, 0.0, 0.0, -4.0)]
+    assert costs.drop("session_date").rows() == [(1.0, 2.0, 0.5, 3.0, 0.0), (0.0, 0.0, 0.0, 0.0, -4.0)]
 
 
 def test_excursions_are_drawn_where_trades_have_them(full: Warehouse, home: Home) -> None:
