@@ -62,7 +62,7 @@ class Bench:
 
     @cached_property
     def peers(self) -> Path | None:
-        return peers.install(self.root / "peers")
+        return peers.install(self.root / "peers", "pyqlib")
 
     @property
     def minutes(self) -> Size:

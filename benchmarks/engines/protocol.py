@@ -50,14 +50,12 @@ def sampled(symbols: list[str]) -> list[str]:
     return sorted(symbols)[::_EVERY]
 
 
-def say(engine: str, seconds: list[float], *, rows: int, columns: int, **more: Any) -> None:
-    """Print the figures."""
+def say(engine: str, seconds: list[float], **more: Any) -> None:
+    """Print the figures: the times, and whatever else a benchmark shows of its engines."""
     figures = {
         "engine": engine,
         "seconds": statistics.median(seconds),
         "first": seconds[0],
-        "rows": rows,
-        "columns": columns,
         **more,
     }
     sys.stdout.write(f"{MARK}{json.dumps(figures)}\n")
