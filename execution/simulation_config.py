@@ -114,7 +114,8 @@ class AccountConfig:
             at its last price; 0 to hold it for ever.
         vanished_recovery: Part of the last price that a vanished long still brings (fraction).
         not_shortable: Symbol → ranges of sessions, ``[from, to]``, both included (ISO dates; ``[from]`` has no end),
-            in which it cannot be held short; an open short is bought in.
+            in which it cannot be held short; an open short is bought in. ``+account.not_shortable.AAPL=[[2008-09-19]]``
+            adds one.
     """
 
     name: str = "???"

@@ -272,3 +272,13 @@ def test_help_names_every_choice_without_importing_anything_heavy() -> None:
     for group, choice in CHOICES:
         assert group in done.stdout
         assert choice in done.stdout
+
+
+def test_an_entry_of_a_mapping_is_added_with_a_plus() -> None:
+    config = composed("+account.not_shortable.AAPL=[[2008-09-19,2008-10-08],[2012-01-03]]")
+    assert config.account.not_shortable == {"AAPL": [["2008-09-19", "2008-10-08"], ["2012-01-03"]]}
+
+
+def test_groups_that_do_not_go_together_are_refused_by_key() -> None:
+    assert "account.kind" in str(refusal("account=cash", "portfolio=long_short"))
+    assert "orders.lot" in str(refusal("orders.lot=0.5"))
