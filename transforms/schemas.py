@@ -18,6 +18,7 @@ from transforms.schemas_ops import (
     STAGES,
     TRIALS,
 )
+from transforms.schemas_validation import HOLDOUT_USES, STRESS, TRADE_ORDERS, VALIDATION
 from transforms.tables import Table as Table  # noqa: PLC0414 - read through this module
 
 _PROVENANCE = {
@@ -388,6 +389,9 @@ CONTRACTS: tuple[Table, ...] = (
     PERIODS,
     ATTRIBUTION,
     INTERVALS,
+    VALIDATION,
+    STRESS,
+    TRADE_ORDERS,
     RUNS,
     STAGES,
     CHECKPOINTS,
@@ -398,6 +402,7 @@ CONTRACTS: tuple[Table, ...] = (
     GATE_RESULTS,
     ALERTS,
     TRIALS,
+    HOLDOUT_USES,
 )
 
 SCHEMAS = ("raw", "quarantine", "staging", "intermediate", "marts", "ml", "execution", "ops")
