@@ -272,7 +272,8 @@ class Desk:
         state = new_state(len(account.symbols), 0.0)
         state.cash, state.quantity, state.is_started = account.cash, account.quantity, True
         place = {symbol: i for i, symbol in enumerate(account.symbols)}
-        entries = [entry.order for entry in self._journal.orders(self.book, is_open=True)]
+        journaled = [entry.order for entry in self._journal.orders(self.book, is_open=True)]
+        entries = [order for order in journaled if order.symbol in place]  # no other can have a new weight
         state.orders = np.zeros(len(entries), ORDER)
         for k, order in enumerate(entries):
             state.orders[k]["id"], state.orders[k]["symbol"] = k, place[order.symbol]

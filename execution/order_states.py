@@ -6,6 +6,7 @@
         │         └────────┴──────────────┴───────────▶ cancelled | rejected | expired
         └─▶ expired (never sent: its moment has passed)
 
+An order that the account brought about by itself (a stop, a margin call) begins as ``accepted``: nobody sends it.
 A state may be jumped over (a broker may answer ``sent`` with ``filled``), never gone back to. ``sent`` may
 follow ``sent``: the answer was lost and the same id went out again. ``partially_filled`` may follow itself.
 """

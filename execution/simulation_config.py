@@ -96,6 +96,11 @@ class ExitsConfig:
             require(0 <= value <= limit, f"exits.{name}", f"in [0, {limit:g}]", value)
         require(self.max_bars >= 0, "exits.max_bars", "at least 0", self.max_bars)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether any exit is switched on."""
+        return any((self.stop_loss, self.take_profit, self.trailing_stop, self.max_bars))
+
 
 @dataclass
 class AccountConfig:

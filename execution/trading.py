@@ -82,7 +82,7 @@ def trade(
         end: The last session of a replay, None for the newest.
 
     Raises:
-        RiskHaltError: where the kill switch is thrown, synthetic bars would reach a real broker, the session
+        RiskHaltError: where the kill switch is thrown, synthetic bars or exits would reach a real broker, the session
             has no bar, a live broker is asked for any but the newest, or journal and broker disagree.
         QuantmillError: where the session to decide on has no score, or lies before the account's first.
     """
@@ -91,6 +91,11 @@ def trade(
         raise RiskHaltError(
             f"source {source!r} makes its bars up, and broker {broker.name!r} is not simulated; "
             "trade real bars, or use broker=simulated"
+        )
+    if config.exits.is_on and not broker.is_simulated:
+        raise RiskHaltError(
+            f"exits={config.exits.name} are carried out by the simulated broker; broker {broker.name!r} would never "
+            "hear of them. Trade with exits=none"
         )
     is_replay = start is not None or end is not None
     if is_replay and session is not None:

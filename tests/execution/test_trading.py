@@ -156,6 +156,14 @@ def test_synthetic_bars_reach_the_simulated_broker_only(warehouse: Warehouse, ho
     assert len(run(warehouse, home, source="synthetic").orders) == 2
 
 
+def test_exits_reach_the_simulated_broker_only(warehouse: Warehouse, home: Home) -> None:
+    stops = book_config(DAILY, exits=ExitsConfig(name="stops", stop_loss=0.1))
+    with pytest.raises(RiskHaltError, match=r"exits=stops .* broker 'live' would never hear of them"):
+        run(warehouse, home, broker=LiveConfig(), config=stops)
+    assert not home.journal.exists()
+    assert len(run(warehouse, home, config=stops).orders) == 2
+
+
 def test_live_broker_trades_the_newest_session_only(warehouse: Warehouse, home: Home) -> None:
     with pytest.raises(
         RiskHaltError, match=f"trades the newest session \\({DAYS[-1]}\\) alone, not {DAYS[-2]}"
