@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from reports.sweeps import Sweep, newest_sweep
 from reports.trade_list import load_trades
+from reports.validation import Validation, load_validation
 from transforms.warehouse import Warehouse
 
 # Enough for a look; the whole of it is in the tables.
@@ -202,6 +204,8 @@ class ReportData:
         model_metrics: ``fold, metric, value``; fold -1 is all folds together.
         intervals, attribution: Of the book, as in the tables of their names.
         costs: ``session_date`` and USD paid on it by kind.
+        validation: What the validation suite left of the book.
+        sweep: The newest sensitivity sweep of the strategy, None where there is none.
         fills, traded_value: The book's number of fills; the value bought and sold (USD, None without fills).
         trade_count: All the book's trades, of which ``trades`` holds the newest.
         trading_targets, trading_orders: The trading book's; without rows where no trading book was named.
@@ -222,6 +226,8 @@ class ReportData:
     intervals: pl.DataFrame
     attribution: pl.DataFrame
     costs: pl.DataFrame
+    validation: Validation
+    sweep: Sweep | None
     fills: int
     traded_value: float | None
     gates: pl.DataFrame
@@ -235,6 +241,7 @@ def load(
     book: str,
     model_id: str | None,
     trading_book: str | None,
+    strategy: str | None,
     source: str | None,
     dataset: str | None,
 ) -> ReportData:
@@ -247,6 +254,7 @@ def load(
         book: The backtest's book.
         model_id: The model behind the scores, None for a strategy without one.
         trading_book: The book of the newest real or simulated orders, None if nothing was traded.
+        strategy: Whose newest sweep to show, None for none.
         source, dataset: Whose quarantine to show; None for all.
     """
     of_book = {"book": book}
@@ -275,6 +283,8 @@ def load(
             "select * from execution.attribution where book = $book order by breakdown, name", of_book
         ),
         costs=warehouse.read(_COSTS, of_book),
+        validation=load_validation(warehouse, book),
+        sweep=newest_sweep(warehouse, strategy),
         **warehouse.read(_TRADED, of_book).row(0, named=True),
         gates=warehouse.read(_GATES, {**of_book, **of_model, "run_id": run_id}),
         quarantine=warehouse.read(_QUARANTINE, {"source": source, "dataset": dataset}),

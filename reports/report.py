@@ -21,8 +21,10 @@ from reports import (
     queries,
     rendering,
     sections,
+    sweeps,
     trade_list,
     trade_plots,
+    validation,
 )
 from reports.formats import MONTHS, count, moment
 from transforms.errors import QuantmillError
@@ -37,6 +39,8 @@ _SECTIONS = (
     ("attribution", "Attribution"),
     ("costs", "Costs"),
     ("trades", "Trades"),
+    ("validation", "Validation"),
+    ("sensitivity", "Sensitivity"),
     ("model", "Model"),
     ("orders", "Decisions and orders"),
     ("quality", "Data quality"),
@@ -103,6 +107,7 @@ def write_report(
         book=book,
         model_id=model_id,
         trading_book=trading_book,
+        strategy=_name(config, "strategy"),
         source=_name(config, "source"),
         dataset=_text(manifest.get("dataset")),
     )
@@ -113,6 +118,8 @@ def write_report(
     context["suites"] = sections.suite_rows(data.gates, lambda run, suite: _docs_page(home, run, suite))
     figures = _figures(data, context["benchmark"], context["title"], _periods(config))
     context["plots"] = set(figures)
+    context["sweep_plots"] = [name for name in figures if name.startswith("plot-sweep-")]
+    context["sweep_page"] = _sweep_page(home, data.sweep)
     has_trades = not data.trades.is_empty()
     page = rendering.render(
         "report.html.j2",
@@ -152,7 +159,7 @@ def _context(
         "is_strategy": _name(config, "strategy") is not None,
         "subtitle": _subtitle(data, config),
         "facts": _facts(run_id, manifest, book, model_id),
-        "sections": _SECTIONS,
+        "sections": [section for section in _SECTIONS if section[0] not in _absent(data)],
         "data": data,
         "cards": sections.cards(data.metrics, data.traded_value),
         "has_equity": not data.equity.is_empty(),
@@ -170,6 +177,11 @@ def _context(
         "fold_rows": fold_rows,
         "further_metrics": sections.further_metrics(data.model_metrics),
         "has_importance": not data.importance.is_empty(),
+        "verdict": validation.verdict(data.validation.criteria),
+        "criteria": validation.criterion_rows(data.validation.criteria),
+        "scenario_labels": validation.FIGURE_LABELS,
+        "scenarios": validation.scenario_groups(data.validation.scenarios),
+        "sweep_facts": [] if data.sweep is None else sweeps.sweep_facts(data.sweep),
         "shown_trades": data.trades.head(_FIRST_TRADES),
         "gate_summary": sections.gate_summary(data.gates, run_id),
         "failed_gates": data.gates.filter(~pl.col("passed").fill_null(value=False)),
@@ -203,12 +215,33 @@ def _figures(data: queries.ReportData, benchmark: str | None, title: str, period
         if closed["mae"].is_not_null().any():
             figures["plot-trade-excursions"] = trade_plots.excursion_figure(closed)
         figures["plot-trade-holding"] = trade_plots.holding_figure(closed)
+    if not data.validation.trade_orders.is_empty():
+        figures["plot-trade-orders"] = validation.trade_orders_figure(
+            data.validation.trade_orders, data.metrics.get("max_drawdown")
+        )
+    if data.sweep is not None:
+        figures |= sweeps.sweep_figures(data.sweep)
     folds = sections.plotted_folds(data.folds, data.model_metrics)
     if folds["auc"].is_not_null().any() or folds["information_coefficient"].is_not_null().any():
         figures["plot-folds"] = model_plots.folds_figure(folds)
     if not data.importance.is_empty():
         figures["plot-importance"] = model_plots.importance_figure(data.importance)
     return figures
+
+
+def _absent(data: queries.ReportData) -> set[str]:
+    """Return the sections that a report without their rows leaves out."""
+    shown = {
+        "validation": not data.validation.criteria.is_empty(),
+        "sensitivity": data.sweep is not None,
+    }
+    return {name for name, is_shown in shown.items() if not is_shown}
+
+
+def _sweep_page(home: Home, sweep: sweeps.Sweep | None) -> str | None:
+    """Return the link to the page of a sweep, None where there is none."""
+    page = None if sweep is None else report_path(home, sweep.summary["run_id"])
+    return page.name if page is not None and page.is_file() else None
 
 
 def _subtitle(data: queries.ReportData, config: Mapping[str, Any]) -> str:

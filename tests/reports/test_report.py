@@ -13,7 +13,7 @@ from reports.queries import load
 from reports.report import write_report
 from tests.reports import books
 from tests.reports.page import HOSTILE, Page
-from transforms import schemas, schemas_ops
+from transforms import schemas, schemas_ops, schemas_validation
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
@@ -399,7 +399,14 @@ def test_costs_over_time_take_in_fees_borrow_and_interest(full: Warehouse, home:
         books.table(full, schemas.CASH_FLOWS, {**flow, "kind": kind, "amount": amount})
 
     costs = load(
-        full, run_id="r", book=books.BOOK, model_id=None, trading_book=None, source=None, dataset=None
+        full,
+        run_id="r",
+        book=books.BOOK,
+        model_id=None,
+        trading_book=None,
+        strategy=None,
+        source=None,
+        dataset=None,
     ).costs
 
     assert costs.drop("session_date").rows() == [(1.0, 2.0, 0.5, 3.0, 0.0), (0.0, 0.0, 0.0, 0.0, -4.0)]
@@ -409,3 +416,24 @@ def test_excursions_are_drawn_where_trades_have_them(full: Warehouse, home: Home
     full.execute("update execution.trades set closed_at = opened_at, mae = -0.01, mfe = 0.02")
 
     assert "plot-trade-excursions" in report(full, home).plots
+
+
+def test_the_section_on_validation_is_there_with_its_rows_only(full: Warehouse, home: Home) -> None:
+    before = report(full, home)
+    criterion = {"book": books.BOOK, "place": 0, "criterion": "holdout_degradation", "value": 0.75}
+    books.table(
+        full,
+        schemas_validation.VALIDATION,
+        {**criterion, "rule": "at most", "limit": 0.5, "passed": False, "note": HOSTILE},
+    )
+    orders = [{"book": books.BOOK, "percentile": n, "max_drawdown": -0.1} for n in (0, 100)]
+    books.table(full, schemas_validation.TRADE_ORDERS, *orders)
+
+    after = report(full, home)
+
+    assert "validation" not in before.ids
+    assert "#validation" not in before.references
+    assert "validation" in after.ids
+    assert "#validation" in after.references
+    assert f"holdout degradation 0.750 at most 0.500 failed {HOSTILE}" in after.text
+    assert "plot-trade-orders" in after.plots
