@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -133,13 +132,4 @@ def _deflated(
     """Enter the trial and return what it makes of the book's Sharpe ratio; undefined without one."""
     if trial is None:
         return dict.fromkeys(("deflated_sharpe", "expected_max_sharpe", "trials"))
-    sharpe = metrics["sharpe"]
-    came_to = TrialResult(
-        book=book,
-        sharpe=None if sharpe is None else sharpe / math.sqrt(periods),
-        skew=metrics["skew"],
-        kurtosis=metrics["kurtosis"],
-        sessions=int(metrics["sessions"] or 0),
-        periods=periods,
-    )
-    return enter(warehouse, [(trial, came_to)])[book]
+    return enter(warehouse, [(trial, TrialResult.of(book, metrics, periods))])[book]

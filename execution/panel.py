@@ -90,6 +90,11 @@ class Panel:
         )
 
     @cached_property
+    def range_by_symbol(self) -> tuple[Floats, Floats]:
+        """``high`` and ``low`` with each symbol's bars side by side in memory, as who follows positions reads them."""
+        return np.asfortranarray(self.high), np.asfortranarray(self.low)
+
+    @cached_property
     def dates(self) -> NDArray[np.datetime64]:
         """``session_date`` as ``datetime64[D]``, (T,)."""
         return np.array(self.session_date, dtype="datetime64[D]")
@@ -316,7 +321,7 @@ def load_scores(
         )
     score, confidence = _scatter(panel, scores, ("score", "confidence"))
     is_weighed = portfolio is None or portfolio.weighting == "inverse_volatility"
-    volatility = _volatility(warehouse, panel) if is_weighed else None
+    volatility = load_volatility(warehouse, panel) if is_weighed else None
     if volatility is None:
         if portfolio is not None and is_weighed:
             raise QuantmillError(
@@ -327,7 +332,7 @@ def load_scores(
     return ScorePanel(strategy.name, score, confidence, volatility)
 
 
-def _volatility(warehouse: Warehouse, panel: Panel) -> Floats | None:
+def load_volatility(warehouse: Warehouse, panel: Panel) -> Floats | None:
     """Return the annualised volatility at each bar, (T, N); None where no feature set has it."""
     if "volatility_20" not in warehouse.read("select * from marts.features limit 0").columns:
         return None

@@ -92,13 +92,14 @@ class SimulationResult:
     def trips(self) -> Trips:
         """Every round trip, with rows counted from the book's first bar."""
         panel, rows = self.panel, self.rows
+        high, low = panel.range_by_symbol
         return match_trips(
             self.fills,
             self.actions,
             marks=panel.last_close[rows][-1],
             session=panel.session[rows] - panel.session[self.first],
-            high=panel.high[rows],
-            low=panel.low[rows],
+            high=high[rows],
+            low=low[rows],
         )
 
     def flow(self, kind: str) -> Floats:

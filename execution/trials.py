@@ -59,18 +59,32 @@ class TrialResult:
     """What a trial came to.
 
     Attributes:
+        book: In ``execution.*``; None where nothing of it was written, as in a sweep.
         sharpe: Per session; None where it is not defined.
         skew, kurtosis: Of the sessions' returns, kurtosis in excess of 3; None where not defined.
         sessions: At whose closes equity was measured; one more than returns.
         periods: Sessions per year.
     """
 
-    book: str
+    book: str | None
     sharpe: float | None
     skew: float | None
     kurtosis: float | None
     sessions: int
     periods: int
+
+    @classmethod
+    def of(cls, book: str | None, metrics: Mapping[str, float | None], periods: int) -> TrialResult:
+        """Return what a backtest's metrics come to."""
+        sharpe = metrics["sharpe"]
+        return cls(
+            book=book,
+            sharpe=None if sharpe is None else sharpe / math.sqrt(periods),
+            skew=metrics["skew"],
+            kurtosis=metrics["kurtosis"],
+            sessions=int(metrics["sessions"] or 0),
+            periods=periods,
+        )
 
 
 def enter(
@@ -85,18 +99,55 @@ def enter(
     Raises:
         ValueError: If the trials are of several families, or none are given.
     """
+    family = _family(trials)
+    known = _read(warehouse, family)
+    _upsert(warehouse, known, trials)
+    rows = _read(warehouse, family)
+    figures = _deflated(rows)
+    entered = {result.book for _, result in trials}
+    _replace_figures(warehouse, rows, figures, leave_out=entered)
+    books = dict(rows.select("book", "trial").iter_rows())
+    return {book: figures[trial] for book, trial in books.items() if book is not None}
+
+
+def count_in(
+    warehouse: Warehouse, trials: list[tuple[Trial, TrialResult]]
+) -> dict[str, dict[str, float | None]]:
+    """Enter those trials of one family that the ledger does not know and return fingerprint → deflated figures.
+
+    For trials without books; one that was backtested before keeps its book and figures. Otherwise as ``enter``.
+    """
+    family = _family(trials)
+    known = _read(warehouse, family)
+    there = set(known["trial"])
+    _upsert(warehouse, known, [(trial, result) for trial, result in trials if trial.fingerprint not in there])
+    rows = _read(warehouse, family)
+    figures = _deflated(rows)
+    _replace_figures(warehouse, rows, figures, leave_out=set())
+    return figures
+
+
+def _family(trials: list[tuple[Trial, TrialResult]]) -> tuple[str, str]:
     families = {(trial.strategy, trial.data) for trial, _ in trials}
     if len(families) != 1:
         raise ValueError(f"{len(families)} families of trials; enter one at a time")
-    strategy, data = families.pop()
-    sql = "select * from ops.trials where strategy = ? and data = ? order by trial"
-    known = warehouse.read(sql, [strategy, data])
+    return families.pop()
+
+
+def _read(warehouse: Warehouse, family: tuple[str, str]) -> pl.DataFrame:
+    return warehouse.read(
+        "select * from ops.trials where strategy = ? and data = ? order by trial", list(family)
+    )
+
+
+def _upsert(warehouse: Warehouse, known: pl.DataFrame, trials: list[tuple[Trial, TrialResult]]) -> None:
+    """Enter trials; those that ``known``, the family's rows, has keep the moment they were first tried."""
     first_tried = dict(known.select("trial", "created_at").iter_rows())
     now = utc_now()
     rows = [
         {
-            "strategy": strategy,
-            "data": data,
+            "strategy": trial.strategy,
+            "data": trial.data,
             "trial": trial.fingerprint,
             "source": trial.source,
             "dataset": trial.dataset,
@@ -115,22 +166,29 @@ def enter(
         for trial, result in trials
     ]
     warehouse.upsert(schemas_ops.TRIALS, pl.DataFrame(rows, schema=known.schema))
-    deflated = _deflated(warehouse.read(sql, [strategy, data]))
-    entered = {result.book for _, result in trials}
-    others = [
+
+
+def _replace_figures(
+    warehouse: Warehouse,
+    family: pl.DataFrame,
+    figures: Mapping[str, Mapping[str, float | None]],
+    *,
+    leave_out: set[str | None],
+) -> None:
+    """Write the figures of the family's books, but for those left out, into ``execution.metrics``."""
+    rows = [
         {"book": book, "metric": name, "value": value}
-        for book, figures in deflated.items()
-        if book not in entered
-        for name, value in figures.items()
+        for book, trial in family.select("book", "trial").iter_rows()
+        if book is not None and book not in leave_out
+        for name, value in figures[trial].items()
     ]
-    if others:
+    if rows:
         kinds = {"book": pl.String, "metric": pl.String, "value": pl.Float64}
-        warehouse.upsert(schemas.PERFORMANCE, pl.DataFrame(others, schema=kinds))
-    return deflated
+        warehouse.upsert(schemas.PERFORMANCE, pl.DataFrame(rows, schema=kinds))
 
 
 def _deflated(family: pl.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Return book → figures of a whole family, all of them deflated by all of it."""
+    """Return fingerprint → figures of a whole family, all of them deflated by all of it."""
     count = len(family)
     ratios = family["sharpe"].drop_nulls().to_numpy()
     variance = float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0
@@ -148,7 +206,7 @@ def _deflated(family: pl.DataFrame) -> dict[str, dict[str, float | None]]:
                 trials=count,
                 variance=variance,
             )
-        found[row["book"]] = {
+        found[row["trial"]] = {
             "deflated_sharpe": probability,
             "expected_max_sharpe": luck * math.sqrt(row["periods"]),
             "trials": float(count),

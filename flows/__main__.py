@@ -70,6 +70,16 @@ def named_runs(arguments: list[str]) -> list[str]:
     ]
 
 
+def free_grid(arguments: list[str]) -> list[str]:
+    """Return the arguments with ``sensitivity.grid=…`` allowed to bring keys of its own.
+
+    Hydra lets a mapping of the config take new keys only where ``++`` says so.
+    """
+    return [
+        f"++{argument}" if argument.startswith("sensitivity.grid") else argument for argument in arguments
+    ]
+
+
 def _names_of(argument: str) -> list[str]:
     names = [name.strip() for name in argument.removeprefix("run=").split(",")]
     for name in names:
@@ -156,7 +166,7 @@ def main() -> None:
             return failed(error)
 
     try:
-        sys.argv[1:] = named_runs(sys.argv[1:])
+        sys.argv[1:] = free_grid(named_runs(sys.argv[1:]))
         app()
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to go on")

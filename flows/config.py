@@ -29,6 +29,7 @@ from execution.config import (
     StrategyConfig,
 )
 from execution.costs_config import require_ascending_minutes
+from execution.sensitivity_config import SensitivityConfig
 from execution.statistics_config import StatisticsConfig
 from execution.strategies import STRATEGIES
 from expectations.config import GateConfig
@@ -68,6 +69,7 @@ FLOWS = (
     "trade",
     "fit_slippage",
     "audit_lookahead",
+    "sensitivity",
     "compare",
 )
 
@@ -175,6 +177,7 @@ class RunConfig:
     costs: CostsConfig = field(default_factory=CostsConfig)
     risk: RiskConfig = field(default_factory=RiskConfig)
     statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+    sensitivity: SensitivityConfig = field(default_factory=SensitivityConfig)
     broker: BrokerConfig = field(default_factory=BrokerConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
@@ -249,6 +252,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "costs": {"costs": CostsConfig},
     "risk": {"risk": RiskConfig},
     "statistics": {"statistics": StatisticsConfig},
+    "sensitivity": {"sensitivity": SensitivityConfig},
     "broker": {"simulated": SimulatedBrokerConfig},
     "alerts": {"alerts": AlertsConfig},
     "engine": {"engine": EngineConfig},
@@ -286,9 +290,13 @@ def to_run_config(composed: DictConfig) -> RunConfig:
             merged = OmegaConf.merge(schema, OmegaConf.create(OmegaConf.to_container(node, resolve=True)))
             values[item.name] = OmegaConf.to_object(merged)
         except OmegaConfBaseException as error:
-            raise _translated(item.name, error) from error
+            raise translated(item.name, error) from error
     config = RunConfig(**values)
     _require_sql_of(config.strategy)
+    if config.flow.name == "sensitivity":
+        from flows.grid import combinations_of
+
+        combinations_of(config)  # a wrong grid is found before anything is fetched or built
     return config
 
 
@@ -311,7 +319,8 @@ def _schema_of(group: str, node: DictConfig) -> type:
     )
 
 
-def _translated(group: str, error: OmegaConfBaseException) -> ConfigError:
+def translated(group: str, error: OmegaConfBaseException) -> ConfigError:
+    """Return what OmegaConf refuses of a group as our own error."""
     key = getattr(error, "full_key", None) or getattr(error, "key", None)
     full = f"{group}.{key}" if key else group
     if "not in" in str(error) and key:

@@ -43,12 +43,12 @@ from transforms.warehouse import Warehouse, connection_config
 PROJECT_DIR = PROJECT / "models_sql"
 
 # dbt keeps flags, adapters and its event log in module globals: two invocations at once break each other.
-_LOCK = threading.Lock()
+LOCK = threading.Lock()
 
 BuildMode = Literal["full", "changed", "appended"]
 
 # What macros/vars.sql says of a config value that it refuses; dbt adds where it was called.
-_REFUSED = re.compile(r"\bvar (\S+ must be .+?, was .+?)(?: > in macro .*)?$")
+REFUSED = re.compile(r"\bvar (\S+ must be .+?, was .+?)(?: > in macro .*)?$")
 
 # A wrong column fails many tests; the first few say why.
 _NAMED_FAILURES = 3
@@ -189,7 +189,7 @@ def build(
     """
     started = time.perf_counter()
     state = BuildState(home, PROJECT_DIR, build_vars.as_dict())
-    with _LOCK:
+    with LOCK:
         args = [
             "build",
             *(("--exclude-resource-type", "unit_test") if tests else ("--resource-type", "model")),
@@ -239,7 +239,7 @@ def unit_test(
     Raises:
         QuantmillError: One failed, or there are none.
     """
-    with _LOCK:
+    with LOCK:
         args = ["test", "--select", "test_type:unit"]
         results = _invoke(args, home, warehouse.path, build_vars.as_json(), engine or EngineConfig())
         _raise_for_failures(results, home, warehouse)
@@ -260,7 +260,7 @@ def docs(
     Raises:
         QuantmillError: dbt failed.
     """
-    with _LOCK:
+    with LOCK:
         _invoke(
             ["docs", "generate", "--static"],
             home,
@@ -282,7 +282,7 @@ def parse(home: Home, build_vars: BuildVars) -> dict[str, Any]:
     Raises:
         QuantmillError: The project or a var is wrong.
     """
-    with _LOCK:
+    with LOCK:
         _invoke(["parse"], home, home.warehouse, build_vars.as_json(), EngineConfig())
     return read_manifest(home)
 
@@ -297,26 +297,18 @@ def _invoke(args: list[str], home: Home, database: Path, vars_json: str, engine:
         *("--threads", str(config["threads"])),
         *("--log-path", str(home.dbt / "logs")),
     ]
-    environment = {
-        "QUANTMILL_WAREHOUSE": str(database),
-        "QUANTMILL_CONNECTION": json.dumps(config),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DBT_VERSION_CHECK": "false",
-        "DBT_USE_COLORS": "false",
-        "DBT_QUIET": "true",
-    }
-    with _environment(environment):
+    with surroundings(database, engine):
         try:
             outcome = (
                 _invoke_in_prefect(command, home) if _is_in_prefect_run() else _invoke_plainly(command, home)
             )
         except ValueError as error:  # what PrefectDbtRunner raises for a project that does not parse
             raise QuantmillError(
-                f"dbt {args[0]}: {_one_line(error)}. Log: {home.dbt / 'logs' / 'dbt.log'}"
+                f"dbt {args[0]}: {one_line(error)}. Log: {home.dbt / 'logs' / 'dbt.log'}"
             ) from error
     if outcome.exception is not None:
         raise QuantmillError(
-            f"dbt {args[0]}: {_one_line(outcome.exception)}. Log: {home.dbt / 'logs' / 'dbt.log'}"
+            f"dbt {args[0]}: {one_line(outcome.exception)}. Log: {home.dbt / 'logs' / 'dbt.log'}"
         ) from outcome.exception
     results: list[Any] = list(getattr(outcome.result, "results", None) or [])
     if not outcome.success and not results:
@@ -356,7 +348,7 @@ def _raise_for_failures(results: list[Any], home: Home, warehouse: Warehouse) ->
     if not failed:
         return
     for result in failed:
-        if refused := _REFUSED.search(_one_line(result.message)):
+        if refused := REFUSED.search(one_line(result.message)):
             raise ConfigError(f"{refused[1]}  (model {result.node.name})")
     named = "; ".join(_describe(result, warehouse) for result in failed[:_NAMED_FAILURES])
     others = f"; and {len(failed) - _NAMED_FAILURES} more" if len(failed) > _NAMED_FAILURES else ""
@@ -365,7 +357,7 @@ def _raise_for_failures(results: list[Any], home: Home, warehouse: Warehouse) ->
 
 def _describe(result: Any, warehouse: Warehouse) -> str:
     node = result.node
-    message = _one_line(_cause(str(result.message)))
+    message = one_line(_cause(str(result.message)))
     text = f"{node.resource_type} {node.name} failed: {message}"
     if str(result.status) == "fail" and node.resource_type == "test":
         sample = warehouse.read(f"select * from ({node.compiled_code}) limit 3")
@@ -380,13 +372,22 @@ def _cause(message: str) -> str:
     return message.strip().splitlines()[-1] if "Traceback (most recent call last)" in message else message
 
 
-def _one_line(message: object) -> str:
+def one_line(message: object) -> str:
+    """Return a message of dbt's, which may be over many lines, as one."""
     return " ".join(str(message).split()).rstrip(".")
 
 
 @contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for the time of the block; profiles.yml reads them."""
+def surroundings(database: Path, engine: EngineConfig) -> Iterator[None]:
+    """Let dbt find the database, configured as ours is, and keep to itself, for the time of the block."""
+    values = {
+        "QUANTMILL_WAREHOUSE": str(database),
+        "QUANTMILL_CONNECTION": json.dumps(connection_config(engine)),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_VERSION_CHECK": "false",
+        "DBT_USE_COLORS": "false",
+        "DBT_QUIET": "true",
+    }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -148,9 +148,34 @@ def _figures(run: Run) -> list[tuple[str, str]]:
                 f"{book['first_session']} to {book['last_session']}",
             )
         )
+    if swept := run.outputs.get("sensitivity"):
+        rows += _swept(swept)
     if trade := run.outputs.get("trade"):
         rows.append(("orders", trade["message"]))
     return rows
+
+
+def _swept(swept: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the best trial of a sweep, what lies beside it, and the one that is best together with what does."""
+
+    def described(of: dict[str, Any]) -> str:
+        values = " ".join(f"{key}={value}" for key, value in of["parameters"].items())
+        return f"{swept['metric']} {number(of['value'])} with {values}"
+
+    best = swept["best"]
+    around = f"neighbours' mean {number(swept['neighbour_mean'])}"
+    if swept["stability"] is not None:
+        around += f", {100 * swept['stability']:.0f} % of it" + (
+            ", a sharp peak" if swept["is_sharp_peak"] else ""
+        )
+    return [
+        ("best", f"{described(best)}; {around}; deflated Sharpe {percent(best['deflated_sharpe'])}"),
+        ("robust", described(swept["robust"])),
+        (
+            "trials",
+            f"{swept['trials']:,}, {swept['failed']:,} failed  (execution.sensitivity, sweep {swept['sweep']})",
+        ),
+    ]
 
 
 def _places(run: Run, outcome: Outcome) -> list[tuple[str, str]]:

@@ -250,23 +250,25 @@ CHECK_SCORES = Stage(
 # ---------------------------------------------------------------- backtest
 
 
-def _score_version(run: Run) -> str:
+def score_version(run: Run) -> str:
+    """Return the version of the strategy's scores: its model, or the digest of its signals."""
     if run.config.strategy.scores == "predictions":
         return str(run.outputs["train"]["model_id"])
     return str(run.outputs["build"]["digests"]["signals"])
 
 
-def _decision_config(run: Run) -> dict[str, Any]:
+def decision_config(run: Run) -> dict[str, Any]:
+    """Return what of the config decides what becomes of scores."""
     config = run.config
     return {"strategy": plain(config.strategy), **plain(config.book)}
 
 
 def _backtest_inputs(run: Run) -> Any:
     return {
-        "scores": _score_version(run),
+        "scores": score_version(run),
         "bars": run.outputs["build"]["digests"]["bars"],
         "features": run.outputs["build"]["digests"]["features"],
-        "decisions": _decision_config(run),
+        "decisions": decision_config(run),
         "periods": run.config.features.periods_per_year,
         "statistics": plain(run.config.statistics),
         "gate": plain(run.config.gate),

@@ -8,7 +8,7 @@ from prefect import task
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows import lookahead, slippage, stages
+from flows import lookahead, sensitivity_stage, slippage, stages
 from flows.run import Stage, current
 
 
@@ -98,4 +98,19 @@ def report() -> str:
     said = _carry_out(stages.REPORT)
     path = current().home.root / current().outputs["report"]["path"]
     create_link_artifact(link=path.as_uri(), link_text="Report", key="report")
+    return said
+
+
+@task(cache_policy=NO_CACHE)
+def sensitivity() -> str:
+    """Try every combination of the grid."""
+    return _carry_out(sensitivity_stage.STAGE)
+
+
+@task(cache_policy=NO_CACHE)
+def sensitivity_report() -> str:
+    """Write the page with the heat maps."""
+    said = _carry_out(sensitivity_stage.REPORT)
+    path = current().home.root / current().outputs["report"]["path"]
+    create_link_artifact(link=path.as_uri(), link_text="Sensitivity", key="sensitivity")
     return said

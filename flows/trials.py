@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.config import RunConfig
 from flows.run import Run
 from transforms.versions import plain
 
@@ -12,13 +13,17 @@ if TYPE_CHECKING:
 
 
 def trial_of(run: Run) -> Trial:
-    """Return the run's config as a trial: what shapes its strategy, and on which data, whatever their dates.
+    """Return the run's config as a trial; see ``trial_of_config``."""
+    return trial_of_config(run.config, run.run_id)
+
+
+def trial_of_config(config: RunConfig, run_id: str) -> Trial:
+    """Return a config as a trial: what shapes its strategy, and on which data, whatever their dates.
 
     What a SQL strategy does not look at (labels, split, model) makes no other trial of it.
     """
     from execution.trials import Trial
 
-    config = run.config
     source = config.source
     shaping = ["features"]
     if config.strategy.scores == "predictions":
@@ -34,5 +39,5 @@ def trial_of(run: Run) -> Trial:
             "strategy": plain(config.strategy),
             **plain(config.book),
         },
-        run_id=run.run_id,
+        run_id=run_id,
     )

@@ -34,6 +34,7 @@ def heat_map(drawn: Map, *, label: str, best: Mapping[str, Any]) -> Any:
         label: What the metric is called.
         best: The best trial's values; its cell is framed.
     """
+    from bokeh.core.properties import value
     from bokeh.models import ColumnDataSource, HoverTool
 
     from reports.sensitivity import written
@@ -50,13 +51,11 @@ def heat_map(drawn: Map, *, label: str, best: Mapping[str, Any]) -> Any:
         {
             "x": [x for x, _ in pairs],
             "y": [y for _, y in pairs],
-            "colour": [shade(value, scale) or "#f0f2f5" for value in apart],
+            "colour": [shade(distance, scale) or "#f0f2f5" for distance in apart],
             "written": ["–" if mean is None else f"{mean:.2f}" for mean in means],
             "best": ["–" if not values else f"{max(values):.3f}" for values in known],
             "worst": ["–" if not values else f"{min(values):.3f}" for values in known],
             "trials": [len(values) for values in known],
-            "line": [INK if pair == framed else "white" for pair in pairs],
-            "width": [2.5 if pair == framed else 1.0 for pair in pairs],
         }
     )
     plot = blank(x_range=drawn.xs, y_range=drawn.ys, height=max(150, 90 + 34 * len(drawn.ys)))
@@ -64,13 +63,21 @@ def heat_map(drawn: Map, *, label: str, best: Mapping[str, Any]) -> Any:
     plot.grid.grid_line_color = None
     plot.xaxis.axis_label, plot.yaxis.axis_label = drawn.x, drawn.y
     cells = plot.rect(
-        "x", "y", width=1, height=1, source=source, fill_color="colour", line_color="line", line_width="width"
+        "x", "y", width=1, height=1, source=source, fill_color="colour", line_color="white", line_width=1
     )
+    plot.rect([framed[0]], [framed[1]], width=1, height=1, fill_color=None, line_color=INK, line_width=2.5)
     if len(pairs) <= _MOST_WRITTEN:
         plot.text(
-            "x", "y", text="written", source=source, text_align="center", text_baseline="middle",
-            text_font=FONT, text_font_size="11px", text_color=INK,
-        )  # fmt: skip
+            "x",
+            "y",
+            text="written",
+            source=source,
+            text_align="center",
+            text_baseline="middle",
+            text_font=value(FONT),
+            text_font_size="11px",
+            text_color=INK,
+        )
     tips = [(drawn.x, "@x"), (drawn.y, "@y"), (f"{label}, mean", "@written")]
     tips += [("best", "@best"), ("worst", "@worst"), ("trials", "@trials")]
     plot.add_tools(HoverTool(renderers=[cells], tooltips=tips))

@@ -18,6 +18,7 @@ from transforms.schemas_ops import (
     STAGES,
     TRIALS,
 )
+from transforms.schemas_sensitivity import SENSITIVITY, SENSITIVITY_SUMMARY
 from transforms.schemas_validation import HOLDOUT_USES, STRESS, TRADE_ORDERS, VALIDATION
 from transforms.tables import Table as Table  # noqa: PLC0414 - read through this module
 
@@ -389,6 +390,8 @@ CONTRACTS: tuple[Table, ...] = (
     PERIODS,
     ATTRIBUTION,
     INTERVALS,
+    SENSITIVITY,
+    SENSITIVITY_SUMMARY,
     VALIDATION,
     STRESS,
     TRADE_ORDERS,

@@ -22,6 +22,7 @@ NEEDS = {
     ("source", "parquet"): ["source.path=x"],
     ("source", "csv"): ["source.path=x"],
     ("flow", "compare"): ["flow.runs=[a,b]"],
+    ("flow", "sensitivity"): ["++sensitivity.grid={portfolio.k:[1,2]}"],
     ("universe", "list"): ["universe.symbols=[A]"],
     ("strategy", "intraday_mean_reversion"): ["source=synthetic", "source.timeframe=1m"],
     ("costs", "fitted"): ["costs.slippage_model=s0123456789abcdef"],

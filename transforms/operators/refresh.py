@@ -46,7 +46,7 @@ def refresh(
     Args:
         connection: DuckDB connection.
         sql: The model's SELECT; may be over operators.
-        target: ``schema.table``.
+        target: ``schema.table``, or ``database.schema.table`` of an attached one.
         full: Make the table anew whatever has changed.
         changes: ``symbol`` (a row depends on its symbol's bars up to its own), ``session`` (on all symbols' bars up
             to its own) or ``all`` (on anything: always made anew). Operators along bars need ``symbol`` or ``all``,
@@ -85,12 +85,13 @@ def refresh(
 
 
 def _columns(connection: Any, relation: str) -> list[str]:
-    schema, name = relation.replace('"', "").split(".")[-2:]
+    *database, schema, name = relation.replace('"', "").split(".")
     query = (
-        "select column_name from information_schema.columns where table_catalog = current_database() "
+        "select column_name from information_schema.columns where table_catalog = coalesce(?, current_database()) "
         "and table_schema = ? and table_name = ? order by ordinal_position"
     )
-    return [row[0] for row in connection.execute(query, [schema, name]).fetchall()]
+    parts = [database[0] if database else None, schema, name]
+    return [row[0] for row in connection.execute(query, parts).fetchall()]
 
 
 def _narrowed(connection: Any, planned: Plan) -> Plan:

@@ -1,0 +1,211 @@
+"""Signals of a SQL strategy for other parameters than those that are built, without touching what is built.
+
+dbt compiles the models behind ``marts.signals`` for every set of parameters; what it parsed serves them all. A model
+whose SQL is the same as in the build is read from the build. The others are carried out in a database in memory, each
+different SQL once, by the same executor of operators as in a build: the scores are those of a build, bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from execution.config import StrategyConfig
+from flows.dbt import LOCK, PROJECT_DIR, REFUSED, BuildVars, one_line, surroundings
+from flows.dbt_state import target_path
+from transforms.config import EngineConfig
+from transforms.errors import ConfigError, QuantmillError
+from transforms.operators.refresh import refresh
+from transforms.paths import Home
+from transforms.versions import digest
+from transforms.warehouse import Warehouse
+
+_SCRATCH = "trial_signals"
+_SIGNALS = "model.quantmill.signals"
+_SELECTION = ["--select", "+file:signals.sql,resource_type:model"]
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model as dbt compiled it: ``relation`` is what the SQL of others calls it."""
+
+    relation: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A SELECT whose result is kept under ``table``; equal SELECTs have equal tables."""
+
+    table: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one set of parameters comes to its signals.
+
+    Attributes:
+        steps: What is to be there before, in order.
+        signals: The SELECT that has the rows of ``marts.signals``.
+    """
+
+    steps: tuple[_Step, ...]
+    signals: str
+
+
+def compile_signals(
+    home: Home,
+    warehouse: Warehouse,
+    build_vars: BuildVars,
+    strategies: Sequence[StrategyConfig],
+    *,
+    engine: EngineConfig,
+) -> list[Plan | QuantmillError]:
+    """Return how each strategy's signals are come by, or why its SQL refuses its parameters.
+
+    Args:
+        home: Where dbt keeps what it has parsed.
+        warehouse: Built with ``build_vars``.
+        strategies: As in ``build_vars``, with other parameters.
+        engine: The one the warehouse was opened with.
+
+    Raises:
+        QuantmillError: dbt cannot compile what is built.
+    """
+    with LOCK, surroundings(warehouse.path, engine):
+        compiler = _Compiler(home, build_vars)
+        built = {model.relation: model.sql for model in compiler.compile(build_vars.strategy)}
+        plans: list[Plan | QuantmillError] = []
+        for strategy in strategies:
+            try:
+                plans.append(_plan(compiler.compile(strategy), built))
+            except QuantmillError as error:
+                plans.append(error)
+        return plans
+
+
+@contextmanager
+def computed(warehouse: Warehouse, plans: Sequence[Plan]) -> Iterator[Iterator[str]]:
+    """Yield the plans' queries one after the other, each as soon as it can be asked.
+
+    A query is good until the next is asked for. What several plans need is computed once and kept until the last of
+    them has been asked.
+    """
+    needed = Counter(step.table for plan in plans for step in plan.steps)
+
+    def queries() -> Iterator[str]:
+        there: set[str] = set()
+        for plan in plans:
+            for step in plan.steps:
+                if step.table not in there:
+                    _carry_out(warehouse, step)
+                    there.add(step.table)
+            yield plan.signals
+            needed.subtract(step.table for step in plan.steps)
+            for step in plan.steps:
+                if not needed[step.table] and step.table in there:
+                    warehouse.execute(f"drop table {step.table}")
+                    there.remove(step.table)
+
+    with warehouse.attached(Path(":memory:"), _SCRATCH, read_only=False):
+        yield queries()
+
+
+def _carry_out(warehouse: Warehouse, step: _Step) -> None:
+    refresh(warehouse.cursor, sql=step.sql, target=step.table, full=True, changes="all")
+
+
+def _plan(models: Sequence[_Model], built: dict[str, str]) -> Plan:
+    """Return what differs from what is built; ``models`` come before those that read them, the signals last."""
+    moved: dict[str, str] = {}
+    steps: list[_Step] = []
+    for model in models:
+        sql = model.sql
+        for relation, table in moved.items():
+            sql = sql.replace(relation, table)
+        if model is models[-1]:
+            return Plan(tuple(steps), sql)
+        if sql != built.get(model.relation):
+            table = f"{_SCRATCH}.main.t_{digest(sql)}"
+            moved[model.relation] = table
+            steps.append(_Step(table, sql))
+    raise QuantmillError("dbt's project has no model marts.signals")
+
+
+class _Compiler:
+    """dbt, with the project parsed once."""
+
+    def __init__(self, home: Home, build_vars: BuildVars) -> None:
+        self._home = home
+        self._vars = build_vars
+        self._manifest = self._parse(build_vars, target_path(home))
+
+    def compile(self, strategy: StrategyConfig) -> list[_Model]:
+        """Return the models behind ``marts.signals``, and it, for a strategy's parameters.
+
+        Raises:
+            QuantmillError: The SQL refuses them.
+        """
+        trial = replace(self._vars, strategy=strategy)
+        outcome = self._invoke(["compile", *_SELECTION], trial, self._manifest)
+        if not outcome.success:
+            # Parameters may decide which models there are, and which a model reads: that is parsed, not compiled.
+            manifest = self._parse(trial, self._home.dbt / "trial")
+            outcome = self._invoke(["compile", *_SELECTION], trial, manifest)
+        _raise_for(outcome)
+        nodes = {result.node.unique_id: result.node for result in outcome.result.results}
+        ordered: list[_Model] = []
+        seen: set[str] = set()
+
+        def visit(name: str) -> None:
+            if name in seen or name not in nodes:
+                return
+            seen.add(name)
+            node = nodes[name]
+            for parent in sorted(node.depends_on.nodes):
+                visit(parent)
+            ordered.append(_Model(f'"{node.schema}"."{node.alias}"', node.compiled_code))
+
+        visit(_SIGNALS)
+        return ordered
+
+    def _parse(self, build_vars: BuildVars, target: Path) -> Any:
+        outcome = self._invoke(["parse"], build_vars, None, target)
+        _raise_for(outcome)
+        return outcome.result
+
+    def _invoke(
+        self, args: list[str], build_vars: BuildVars, manifest: Any, target: Path | None = None
+    ) -> Any:
+        from dbt.cli.main import dbtRunner
+
+        only = ["--no-populate-cache", "--no-introspect"] if args[0] == "compile" else []
+        places = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
+        places += [
+            "--target-path",
+            str(target or self._home.dbt / "trial"),
+            "--log-path",
+            str(self._home.dbt / "logs"),
+        ]
+        quiet = ["--log-level", "none", "--log-level-file", "none", "--no-write-json"]
+        vars_ = ["--vars", json.dumps(build_vars.as_dict(), sort_keys=True), "--threads", "1"]
+        return dbtRunner(manifest=manifest).invoke([*args, *only, *vars_, *places, *quiet])
+
+
+def _raise_for(outcome: Any) -> None:
+    """Raise for what dbt could not parse or compile; a parameter that the SQL refuses is a wrong config."""
+    if outcome.success:
+        return
+    results = getattr(outcome.result, "results", None) or []
+    failed = [result for result in results if str(result.status) not in ("success", "skipped")]
+    said = [one_line(result.message) for result in failed] or [one_line(outcome.exception)]
+    for message in said:
+        if refused := REFUSED.search(message):
+            raise ConfigError(refused[1])
+    raise QuantmillError(f"dbt: {said[0]}")
