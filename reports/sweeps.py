@@ -34,8 +34,6 @@ class Sweep:
 
 def newest_sweep(warehouse: Warehouse, strategy: str | None) -> Sweep | None:
     """Return the newest sweep of a strategy, None where there is none."""
-    if not warehouse.has_table("execution.sensitivity_summary"):
-        return None
     summaries = warehouse.read(_NEWEST, {"strategy": strategy})
     if summaries.is_empty():
         return None
