@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from execution.kernel.book import cancel_all, carry_out, enter, expire, sort_orders, split_orders, sweep
+from execution.kernel.book import (
+    cancel_all,
+    carry_out,
+    enter,
+    expire,
+    list_held,
+    sort_orders,
+    split_orders,
+    sweep,
+)
 from execution.kernel.decisions import decide_here
 from execution.kernel.desk import (
     AFTER,
@@ -18,7 +27,7 @@ from execution.kernel.desk import (
     Arrays,
     Tape,
 )
-from execution.kernel.exits import close_vanished, exits, has_exits
+from execution.kernel.exits import close_due, close_vanished, due, has_exits
 from execution.kernel.fills import close_trip, look, whole, whole_up
 from execution.kernel.types import (
     DAY,
@@ -60,19 +69,6 @@ def warm(prices: Records, close: Floats, ratio: Floats, session: Ints, first: in
                 last /= ratio[t, i]
                 before /= ratio[t, i]
         price.last, price.before, price.seen = last, before, session[newest]
-
-
-@compiled
-def _list_held(desk: Any, symbols: Records, lists: Ints) -> None:
-    if not desk.is_stale:
-        return
-    count = 0
-    for i in range(len(symbols)):
-        if symbols[i].quantity != 0.0:
-            lists[HELD, count] = i
-            count += 1
-    desk.n_held = count
-    desk.is_stale = 0
 
 
 @compiled
@@ -191,7 +187,7 @@ def _mark(
     for i in range(len(close)):
         if close[i] > 0.0:
             price = prices[i]
-            price.before = price.last if price.seen != NEVER else math.nan
+            price.before = price.last
             price.last = close[i]
             price.seen = session
     total, lost, gross = desk.cash, 0.0, 0.0
@@ -274,7 +270,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     desk.sec_rate = tape.sale_rate[t]
     desk.taf = tape.sale_per_share[t]
     desk.taf_maximum = tape.sale_maximum[t]
-    _list_held(desk, symbols, lists)  # a run that goes on from a state has none yet
+    list_held(desk, symbols, lists)  # a run that goes on from a state has none yet
     _split_and_pay(
         desk,
         symbols,
@@ -287,7 +283,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
         market.dividend[t],
         market.open[t],
     )
-    _list_held(desk, symbols, lists)
+    list_held(desk, symbols, lists)
     if desk.is_started and market.days[t] > 0.0:
         _carry(desk, symbols, prices, lists, tape.borrow_rate, market.days[t])
     _take_up(arrays, tape, t)
@@ -301,10 +297,13 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     for moment in range(FORCED, AT_THE_CLOSE + 1):
         desk.moment = moment
         if moment == FORCED or (exiting and moment != AT_THE_CLOSE):
-            exits(desk, symbols, orders, fills, trips, lists, tape)
+            h = due(desk, symbols, lists, 0)
+            while h >= 0:
+                close_due(desk, symbols, orders, fills, trips, lists, tape, h)
+                h = due(desk, symbols, lists, h + 1)
         if desk.n_active > 0 and moment not in (FORCED, AFTER):
             carry_out(desk, symbols, orders, fills, trips, lists)
-        _list_held(desk, symbols, lists)
+        list_held(desk, symbols, lists)
     return _mark(desk, symbols, prices, lists, market.close[t], session)
 
 
@@ -367,6 +366,7 @@ def loop(
                     desk,
                     symbols,
                     prices,
+                    arrays.plans,
                     orders,
                     arrays.events,
                     lists,

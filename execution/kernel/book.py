@@ -9,6 +9,7 @@ from execution.kernel.desk import (
     AT_THE_OPEN,
     BY_SYMBOL,
     DUST,
+    HELD,
     IN_THE_RANGE,
     OPEN_ORDERS,
     PLACES,
@@ -40,6 +41,20 @@ from execution.kernel.types import (
     Records,
 )
 from transforms.operators.compiled import compiled_with_package as compiled
+
+
+@compiled
+def list_held(desk: Any, symbols: Records, lists: Ints) -> None:
+    """List what is held anew, by symbol, where the list is stale."""
+    if not desk.is_stale:
+        return
+    count = 0
+    for i in range(len(symbols)):
+        if symbols[i].quantity != 0.0:
+            lists[HELD, count] = i
+            count += 1
+    desk.n_held = count
+    desk.is_stale = 0
 
 
 @compiled

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from execution.kernel.book import end, enter, sweep
-from execution.kernel.desk import DUST, OPEN_ORDERS
+from execution.kernel.book import end, enter, list_held, sweep
+from execution.kernel.desk import DUST, HELD, OPEN_ORDERS
 from execution.kernel.fills import whole
 from execution.kernel.types import (
     EXPLICIT,
@@ -44,13 +44,12 @@ def _moved_too_far(desk: Any, price: Any) -> bool:
 
 
 @compiled
-def _prudent_equity(desk: Any, symbols: Records, prices: Records) -> float:
+def _prudent_equity(desk: Any, symbols: Records, prices: Records, lists: Ints) -> float:
     """Return cash + Σ quantity × last price, where a price that jumped counts with the worse of its last two values."""
     total, lost = desk.cash, 0.0
-    for i in range(len(symbols)):
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
         quantity = symbols[i].quantity
-        if quantity == 0.0:
-            continue
         value = quantity * prices[i].last
         if _moved_too_far(desk, prices[i]):
             value = min(value, quantity * prices[i].before)
@@ -93,17 +92,17 @@ def _price_rule(desk: Any, price: Any, session: int) -> int:
 
 @compiled
 def _check_prices(
-    desk: Any, symbols: Records, prices: Records, events: Records, weights: Floats, session: int
+    desk: Any, prices: Records, plans: Records, events: Records, weights: Floats, session: int
 ) -> None:
     is_broken = False
     for i in range(len(weights)):
         if not math.isnan(weights[i]) and _price_rule(desk, prices[i], session) >= 0:
-            is_broken = is_broken or weights[i] != 0.0 or symbols[i].weight_held != 0.0
+            is_broken = is_broken or weights[i] != 0.0 or plans[i].weight_held != 0.0
     if not is_broken:
         return
     for rule in (NO_PRICE, STALE_PRICE, PRICE_MOVE):
         for i in range(len(weights)):
-            is_concerned = weights[i] != 0.0 or symbols[i].weight_held != 0.0
+            is_concerned = weights[i] != 0.0 or plans[i].weight_held != 0.0
             if math.isnan(weights[i]) or not is_concerned:
                 continue
             if _price_rule(desk, prices[i], session) == rule:
@@ -112,19 +111,19 @@ def _check_prices(
 
 
 @compiled
-def _limited(desk: Any, symbol: Any, price: Any, weight: float, confidence: float, rule: int) -> float:
+def _limited(desk: Any, price: Any, plan: Any, weight: float, confidence: float, rule: int) -> float:
     """Return what one of the rules leaves of a weight."""
     allowed = weight
     if rule == MAX_POSITION_WEIGHT:
         allowed = min(max(weight, -desk.max_position_weight), desk.max_position_weight)
     elif price.last < desk.min_price if rule == MIN_PRICE else not confidence >= desk.min_confidence:
-        allowed = _no_larger(weight, symbol.weight_held)
+        allowed = _no_larger(weight, plan.weight_held)
     return allowed
 
 
 @compiled
 def _limit(
-    desk: Any, symbols: Records, prices: Records, events: Records, weights: Floats, confidence: Floats
+    desk: Any, prices: Records, plans: Records, events: Records, weights: Floats, confidence: Floats
 ) -> None:
     is_limited = False
     for i in range(len(weights)):
@@ -136,18 +135,18 @@ def _limit(
     for rule in (MIN_PRICE, MIN_CONFIDENCE, MAX_POSITION_WEIGHT):
         for i in range(len(weights)):
             weight = weights[i]
-            allowed = _limited(desk, symbols[i], prices[i], weight, confidence[i], rule)
+            allowed = _limited(desk, prices[i], plans[i], weight, confidence[i], rule)
             if allowed != weight and not math.isnan(weight):
                 _event(desk, events, i, rule, weight, allowed)
                 weights[i] = allowed
 
 
 @compiled
-def _cap_gross(desk: Any, symbols: Records, events: Records, weights: Floats) -> None:
+def _cap_gross(desk: Any, plans: Records, events: Records, weights: Floats) -> None:
     frozen, active = 0.0, 0.0
     for i in range(len(weights)):
         if math.isnan(weights[i]):
-            frozen += abs(symbols[i].weight_held)
+            frozen += abs(plans[i].weight_held)
         else:
             active += abs(weights[i])
     limit = desk.max_gross
@@ -160,20 +159,20 @@ def _cap_gross(desk: Any, symbols: Records, events: Records, weights: Floats) ->
 
 
 @compiled
-def _size(desk: Any, symbols: Records, prices: Records, weights: Floats, equity: float) -> None:
+def _size(desk: Any, prices: Records, plans: Records, weights: Floats, equity: float) -> None:
     """Put into ``change`` the signed shares that lead to the weights; 0 where the change is not worth it."""
     for i in range(len(weights)):
-        symbols[i].change = 0.0
-        held, price = symbols[i].quantity + symbols[i].called, prices[i].last
+        plans[i].change = 0.0
+        held, price = plans[i].held, prices[i].last
         if math.isnan(weights[i]) or (weights[i] == 0.0 and held == 0.0) or not price > 0.0:
             continue
         if weights[i] == 0.0:
-            symbols[i].change = -held
+            plans[i].change = -held
             continue
         change = whole(whole(weights[i] * equity / price, desk.lot) - held, desk.lot)
         value = abs(change) * price
         if value >= desk.min_trade_weight * equity and value >= desk.min_notional and abs(change) >= DUST:
-            symbols[i].change = change
+            plans[i].change = change
 
 
 @compiled
@@ -181,6 +180,7 @@ def _weigh(
     desk: Any,
     symbols: Records,
     prices: Records,
+    plans: Records,
     orders: Records,
     events: Records,
     lists: Ints,
@@ -189,28 +189,32 @@ def _weigh(
     session: int,
 ) -> float:
     """Apply the risk rules to target weights, in place, and put the shares to trade into ``change``."""
-    equity = _prudent_equity(desk, symbols, prices)
+    list_held(desk, symbols, lists)
+    equity = _prudent_equity(desk, symbols, prices, lists)
     for i in range(len(weights)):
-        symbols[i].called = 0.0
+        plan = plans[i]
+        plan.held = plan.weight_held = 0.0
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
+        plans[i].held = symbols[i].quantity
     if desk.is_margin:
         for k in range(desk.n_open):
             order = orders[lists[OPEN_ORDERS, k]]
             if order.reason == MARGIN_CALL:
-                symbols[order.symbol].called += order.remaining
-    for i in range(len(weights)):
-        held = symbols[i].quantity + symbols[i].called
-        symbols[i].weight_held = 0.0
-        if equity > 0.0:
-            if held != 0.0:
-                symbols[i].weight_held = held * prices[i].last / equity
-        else:
-            weights[i] = 0.0
-            if held != 0.0:
-                symbols[i].weight_held = math.copysign(1.0, held)
-    _check_prices(desk, symbols, prices, events, weights, session)
-    _limit(desk, symbols, prices, events, weights, confidence)
-    _cap_gross(desk, symbols, events, weights)
-    _size(desk, symbols, prices, weights, equity)
+                plans[order.symbol].held += order.remaining
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
+        held = plans[i].held
+        if held != 0.0:
+            plans[i].weight_held = (
+                held * prices[i].last / equity if equity > 0.0 else math.copysign(1.0, held)
+            )
+    if not equity > 0.0:
+        weights[:] = 0.0
+    _check_prices(desk, prices, plans, events, weights, session)
+    _limit(desk, prices, plans, events, weights, confidence)
+    _cap_gross(desk, plans, events, weights)
+    _size(desk, prices, plans, weights, equity)
     return equity
 
 
@@ -228,17 +232,23 @@ def _replace(desk: Any, symbols: Records, orders: Records, lists: Ints, weights:
 
 @compiled
 def _place(
-    desk: Any, symbols: Records, prices: Records, orders: Records, lists: Ints, weights: Floats
+    desk: Any,
+    symbols: Records,
+    prices: Records,
+    plans: Records,
+    orders: Records,
+    lists: Ints,
+    weights: Floats,
 ) -> None:
     """Put the orders for ``change`` into the book, by symbol."""
     for i in range(len(weights)):
-        change = symbols[i].change
+        change = plans[i].change
         if change == 0.0:
             continue
         side = 1.0 if change > 0.0 else -1.0
         price = prices[i].last
         symbols[i].last = price
-        enter(desk, symbols[i], orders, lists, i, change, symbols[i].quantity + symbols[i].called + change)
+        enter(desk, symbols[i], orders, lists, i, change, plans[i].held + change)
         order = orders[desk.n_orders - 1]
         order.reason = TARGET
         order.time_in_force = desk.time_in_force
@@ -259,6 +269,7 @@ def decide_here(
     desk: Any,
     symbols: Records,
     prices: Records,
+    plans: Records,
     orders: Records,
     events: Records,
     lists: Ints,
@@ -271,7 +282,7 @@ def decide_here(
     Returns:
         The prudent equity (USD) that the weights are fractions of. Where it is not above 0, all is closed.
     """
-    equity = _weigh(desk, symbols, prices, orders, events, lists, weights, confidence, session)
+    equity = _weigh(desk, symbols, prices, plans, orders, events, lists, weights, confidence, session)
     _replace(desk, symbols, orders, lists, weights)
-    _place(desk, symbols, prices, orders, lists, weights)
+    _place(desk, symbols, prices, plans, orders, lists, weights)
     return equity

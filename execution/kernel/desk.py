@@ -44,10 +44,9 @@ DESK = np.dtype(
     align=True,
 )
 # One record per symbol: the position; shares used of this bar's cap, where in the bar the position was opened and at
-# what reference price; room for a decision (present weight, shares to trade, shares that a margin call trades); the
-# bar at hand (see ``take_up``).
+# what reference price; the bar at hand (see ``take_up``).
 SYMBOL = np.dtype(
-    _fields(np.float64, "quantity used reference weight_held change called")
+    _fields(np.float64, "quantity used reference")
     + _fields(np.int64, "moment is_shortable")
     + _fields(
         np.float64, "last day_open day_high day_low day_close day_volume day_vwap day_volatility spread"
@@ -57,6 +56,9 @@ SYMBOL = np.dtype(
 )
 # Last price and the close before it on today's split basis; session of the last bar.
 PRICE = np.dtype(_fields(np.float64, "last before") + _fields(np.int64, "seen"), align=True)
+# What a decision works out, which looks at every symbol: hence records of their own, small ones. Shares held after
+# what a margin call will trade, their weight, shares to trade.
+PLAN = np.dtype(_fields(np.float64, "held weight_held change"), align=True)
 
 
 class Arrays(NamedTuple):
@@ -65,6 +67,7 @@ class Arrays(NamedTuple):
     desk: Records  # (1,) DESK
     symbols: Records  # (N,) SYMBOL
     prices: Records  # (N,) PRICE
+    plans: Records  # (N,) PLAN
     orders: Records  # ORDER
     fills: Records  # FILL
     trips: Records  # TRIP

@@ -114,28 +114,41 @@ def _exit_at(desk: Any, symbol: Any) -> float:
 
 
 @compiled
-def exits(
-    desk: Any, symbols: Records, orders: Records, fills: Records, trips: Records, lists: Ints, tape: Tape
-) -> None:
-    """Close what the moment at hand calls for: buy-ins and ruin; time exits, stops and targets (4.1, 4.2, 5.1, 5.3).
+def due(desk: Any, symbols: Records, lists: Ints, first: int) -> int:
+    """Return the first place from ``first`` on in the list of what is held that the moment at hand closes; -1 if none.
 
-    What the cap cuts off an exit goes out at the following opens.
+    Buy-ins and ruin; time exits, stops and targets (4.1, 4.2, 5.1, 5.3). Apart from ``close_due``, for every array
+    that is passed costs, and most bars close nothing.
     """
+    for h in range(first, desk.n_held):
+        symbol = symbols[lists[HELD, h]]
+        if symbol.quantity != 0.0 and symbol.day_open > 0.0 and not math.isnan(_exit_at(desk, symbol)):
+            return h
+    return -1
+
+
+@compiled
+def close_due(
+    desk: Any,
+    symbols: Records,
+    orders: Records,
+    fills: Records,
+    trips: Records,
+    lists: Ints,
+    tape: Tape,
+    h: int,
+) -> None:
+    """Close what ``due`` found; what the cap cuts off goes out at the following opens."""
     desk.is_exact = 0
     desk.is_forced = desk.moment == FORCED or desk.is_ruined
-    for h in range(desk.n_held):
-        i = lists[HELD, h]
-        symbol = symbols[i]
-        if symbol.quantity == 0.0 or not symbol.day_open > 0.0:
-            continue
-        reference = _exit_at(desk, symbol)
-        if math.isnan(reference):
-            continue
-        desk.order = -1
-        look(tape, symbol, desk.t, i)
-        fill(desk, symbols, fills, trips, i, -symbol.quantity, reference, math.nan)
-        rest = -symbol.quantity
-        if abs(rest) >= DUST:
-            symbol.is_leaving = 1
-            enter(desk, symbol, orders, lists, i, rest, 0.0)
-            orders[desk.n_orders - 1].reason = desk.reason
+    i = lists[HELD, h]
+    symbol = symbols[i]
+    reference = _exit_at(desk, symbol)
+    look(tape, symbol, desk.t, i)
+    desk.order = -1
+    fill(desk, symbols, fills, trips, i, -symbol.quantity, reference, math.nan)
+    rest = -symbol.quantity
+    if abs(rest) >= DUST:
+        symbol.is_leaving = 1
+        enter(desk, symbol, orders, lists, i, rest, 0.0)
+        orders[desk.n_orders - 1].reason = desk.reason

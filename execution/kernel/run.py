@@ -9,7 +9,7 @@ import numpy as np
 from execution.kernel.bar import loop, warm
 from execution.kernel.checks import check
 from execution.kernel.decisions import decide_here
-from execution.kernel.desk import DESK, OPEN_ORDERS, PRICE, SYMBOL, Arrays, Tape
+from execution.kernel.desk import DESK, OPEN_ORDERS, PLAN, PRICE, SYMBOL, Arrays, Tape
 from execution.kernel.state import State
 from execution.kernel.types import (
     ACTION,
@@ -135,6 +135,7 @@ def decide(
             desk,
             arrays.symbols,
             arrays.prices,
+            arrays.plans,
             arrays.orders,
             arrays.events,
             arrays.lists,
@@ -252,6 +253,7 @@ def _arrays(state: State, rules: Rules, costs: CostTable, *, bars: int, sent: in
         desk=desk,
         symbols=symbols,
         prices=np.zeros(count, PRICE),
+        plans=np.zeros(count, PLAN),
         orders=orders,
         fills=np.zeros(room, FILL),
         trips=np.zeros(room, TRIP),
