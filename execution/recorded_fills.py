@@ -13,6 +13,8 @@ _LIMITED = ("limit", "stop_limit")  # they fill at their limit or better: what t
 def recorded_fills(warehouse: Warehouse, book: str) -> pl.DataFrame:
     """Return the fills of a book that had to take the market's price, by fill.
 
+    What has vanished is written off at a last price that nobody traded at.
+
     Returns:
         ``symbol``, ``minute`` (after the session's open), ``quantity`` (signed), ``price`` and ``slippage`` (USD
         against the reference price).
@@ -22,6 +24,7 @@ def recorded_fills(warehouse: Warehouse, book: str) -> pl.DataFrame:
         "select fills.symbol, fills.bar_at, fills.session_date, fills.quantity, fills.price, fills.slippage "
         "from execution.fills left join execution.orders using (book, client_order_id) "
         f"where book = ? and coalesce(orders.order_type, '') not in ({placeholders}) "
+        "and fills.reason is distinct from 'vanished' "
         "order by fills.fill_id",
         [book, *_LIMITED],
     )

@@ -59,6 +59,7 @@ def test_fills_that_took_the_markets_price_are_returned_with_their_minute(wareho
             fill("3", "x"),
             fill("4", "an exit, without an order"),
             fill("5", "m", book="other/book"),
+            fill("6", "written off", reason="vanished"),
         ),
     )
     found = recorded_fills(warehouse, BOOK)
