@@ -26,7 +26,7 @@ from transforms.warehouse import Warehouse
 
 MOST = 8  # more curves in one plot, and more columns in one table, nobody tells apart
 _EXPLAINED = 3  # runs beside whose figures there is room for a column that explains them
-_NO_RESULT = ("engine", "alerts", "flow")  # groups of the config that change no result
+_NO_RESULT = ("engine", "alerts", "flow", "sensitivity", "validation")  # change nothing of a backtest
 _SECTIONS = (
     ("runs", "Runs"),
     ("config", "Config"),
@@ -149,7 +149,7 @@ def common(curves: Sequence[pl.DataFrame]) -> Common:
 def config_differences(runs: Sequence[Named]) -> list[dict[str, Any]]:
     """Return ``key, values`` of every key that the runs' configs do not share, versions of data and code last.
 
-    A value is None where a config has no such key; groups that change no result (engine, alerts, flow) are left out.
+    A value is None where a config has no such key; groups that change nothing of a backtest are left out.
     """
     flat = [
         _flat({group: value for group, value in run.config.items() if group not in _NO_RESULT})
