@@ -32,7 +32,11 @@ def pair(warehouse: Warehouse) -> Warehouse:
     books.metrics(warehouse, {"cagr": 0.12, "sharpe": 0.75, "trades": 10.0}, book="backtest/a")
     books.metrics(warehouse, {"cagr": 0.1, "sharpe": None, "trades": 12.0}, book="backtest/b")
     books.run(warehouse, FIRST, book="backtest/a", number=1, config=_config())
-    changed = {"portfolio": {"name": "top_k", "k": 3}, "engine": {"threads": 1}}
+    changed = {
+        "portfolio": {"name": "top_k", "k": 3},
+        "engine": {"threads": 1},
+        "sensitivity": {"metric": "cagr"},
+    }
     books.run(warehouse, SECOND, book="backtest/b", number=2, config=_config(**changed), code_version="e2")
     return warehouse
 
