@@ -36,7 +36,7 @@ class Judgement(NamedTuple):
 
     Attributes:
         best: Place of the highest value in the flattened grid; the first of equals.
-        robust: Place of the cell that is highest together with its neighbours, on average.
+        robust: Place of the cell of which the lower of its value and its neighbours' mean is highest.
         stability: Mean of the best's neighbours as a part of it; NaN where it has none, or is not above 0.
         is_sharp_peak: Whether that is less than was asked for.
         edges: Axes at whose first or last value the best lies: higher ones may lie beyond.
@@ -87,8 +87,10 @@ def judge(
     if not np.isfinite(values).any():
         return None
     best = int(np.nanargmax(values))
-    known = np.where(around.number > 0, around.mean * around.number, 0.0)
-    together = (values + known) / (around.number + 1)
+    # A cell is as good as what confirms it: a neighbour of a peak has a high mean around it and is not high itself.
+    confirmed = np.where(around.number > 0, np.minimum(values, around.mean), np.nan)
+    if not np.isfinite(confirmed).any():
+        confirmed = values
     value, beside = float(values.flat[best]), float(around.mean.flat[best])
     stability = beside / value if value > 0 else float("nan")
     places = np.unravel_index(best, values.shape)
@@ -97,7 +99,7 @@ def judge(
         for axis, (place, size) in enumerate(zip(places, values.shape, strict=True))
         if is_ordered[axis] and size > 1 and place in (0, size - 1)
     )
-    return Judgement(best, int(np.nanargmax(together)), stability, stability < sharp_peak, edges)
+    return Judgement(best, int(np.nanargmax(confirmed)), stability, stability < sharp_peak, edges)
 
 
 def influence(values: Floats) -> list[float]:

@@ -52,7 +52,7 @@ SENSITIVITY_SUMMARY = Table(
         "neighbour_mean": "DOUBLE",  # of the best's neighbours
         "stability": "DOUBLE",  # neighbour_mean over best_value; NULL where that is not above 0
         "is_sharp_peak": "BOOLEAN",
-        "robust_trial": "INTEGER",  # highest together with its neighbours
+        "robust_trial": "INTEGER",  # of which the lower of its value and its neighbours' mean is highest
         "robust_value": "DOUBLE",
         "edges": "VARCHAR",  # JSON: keys at whose first or last value the best lies
         "influence": "VARCHAR",  # JSON: key → its part of the metric's variance over the grid
