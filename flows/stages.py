@@ -403,14 +403,18 @@ TRADE = Stage("trade", code=(), inputs=None, carry_out=_trade, detail=lambda out
 
 def _report_inputs(run: Run) -> Any:
     from reports.queries import book_metrics
+    from reports.sweeps import newest_sweep
 
+    sweep = newest_sweep(run.warehouse, run.config.strategy.name)
     trade = run.outputs.get("trade")
     book = run.outputs["backtest"]["book"]
     return {
         "backtest": book,
         # Later trials of the same strategy change its deflated Sharpe ratio.
         "metrics": book_metrics(run.warehouse, book),
+        "sweep": None if sweep is None else sweep.summary["sweep"],
         "config": plain(run.config),
+        "validation": run.outputs.get("validation"),
         "trade": trade
         and {"book": trade["book"], "orders": run.warehouse.content_digest("execution.orders")},
         "gate": run.outputs["gate"],
