@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import polars as pl
 import pytest
 
 from tests.flows.conftest import Place
-from transforms import schemas
+from transforms import schemas, schemas_sensitivity
 from transforms.paths import PROJECT
 from transforms.warehouse import Warehouse, WriterLock
 
@@ -40,6 +41,29 @@ def snapshot(quick: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             close=-1.0, expectation=pl.lit("prices_are_positive"), reason=pl.lit("close -1")
         )
         warehouse.append(schemas.QUARANTINE_BARS, refused)
+        grid = [(lookback, k, stop) for lookback in (60, 120) for k in (2, 3) for stop in (0.0, 0.1)]
+        warehouse.append(
+            schemas_sensitivity.SENSITIVITY,
+            pl.DataFrame(
+                {
+                    "sweep": "sensitivity/1",
+                    "trial": number,
+                    "parameters": json.dumps(
+                        {
+                            "strategy.parameters.lookback_bars": lookback,
+                            "portfolio.k": k,
+                            "exits.stop_loss": stop,
+                        }
+                    ),
+                    "sharpe": k + stop,
+                }
+                for number, (lookback, k, stop) in enumerate(grid)
+            ),
+        )
+        warehouse.append(
+            schemas_sensitivity.SENSITIVITY_SUMMARY,
+            pl.DataFrame({"sweep": ["sensitivity/1", "sensitivity/0"], "run_id": ["run-2", "run-1"]}),
+        )
     with Warehouse(path, read_only=True) as warehouse:
         yield warehouse
 
@@ -96,6 +120,10 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "What a split or a dividend did to the three kinds of prices": lambda f: (
         f.filter(pl.col("split_ratio") == 2)["raw_return"].max() < -0.3
         and f["total_return"].abs().max() < 0.2
+    ),
+    "A sensitivity sweep as a heat map: the mean Sharpe ratio by two of its keys": lambda f: (
+        f.rows()
+        == [(60, 2, 2.05, 2.1, 2), (60, 3, 3.05, 3.1, 2), (120, 2, 2.05, 2.1, 2), (120, 3, 3.05, 3.1, 2)]
     ),
     "Equity by month": lambda f: f["month"].n_unique() > 20 and f["month_return"].abs().max() < 0.5,
     "The largest drawdowns": lambda f: len(f) == 10 and f["depth"].is_sorted() and f["depth"].max() < 0,
