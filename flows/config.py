@@ -32,6 +32,7 @@ from execution.costs_config import require_ascending_minutes
 from execution.sensitivity_config import SensitivityConfig
 from execution.statistics_config import StatisticsConfig
 from execution.strategies import STRATEGIES
+from execution.validation_config import ValidationConfig
 from expectations.config import GateConfig
 from ml.config import LogisticConfig, ModelConfig, SplitConfig, XgboostConfig
 from transforms.config import (
@@ -70,6 +71,7 @@ FLOWS = (
     "fit_slippage",
     "audit_lookahead",
     "sensitivity",
+    "validate_strategy",
     "compare",
 )
 
@@ -177,6 +179,7 @@ class RunConfig:
     costs: CostsConfig = field(default_factory=CostsConfig)
     risk: RiskConfig = field(default_factory=RiskConfig)
     statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     sensitivity: SensitivityConfig = field(default_factory=SensitivityConfig)
     broker: BrokerConfig = field(default_factory=BrokerConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
@@ -252,6 +255,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "costs": {"costs": CostsConfig},
     "risk": {"risk": RiskConfig},
     "statistics": {"statistics": StatisticsConfig},
+    "validation": {"validation": ValidationConfig},
     "sensitivity": {"sensitivity": SensitivityConfig},
     "broker": {"simulated": SimulatedBrokerConfig},
     "alerts": {"alerts": AlertsConfig},

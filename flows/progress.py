@@ -150,6 +150,8 @@ def _figures(run: Run) -> list[tuple[str, str]]:
         )
     if swept := run.outputs.get("sensitivity"):
         rows += _swept(swept)
+    if validation := run.outputs.get("validation"):
+        rows.append(("verdict", validation["message"]))
     if trade := run.outputs.get("trade"):
         rows.append(("orders", trade["message"]))
     return rows

@@ -8,7 +8,7 @@ from prefect import task
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows import lookahead, sensitivity_stage, slippage, stages
+from flows import lookahead, sensitivity_stage, slippage, stages, validation_stage
 from flows.run import Stage, current
 
 
@@ -90,6 +90,19 @@ def trade() -> str:
 def fit_slippage() -> str:
     """Fit a slippage model to recorded fills."""
     return _carry_out(slippage.STAGE)
+
+
+@task(cache_policy=NO_CACHE)
+def validate_strategy() -> str:
+    """Put the backtest through the validation suite."""
+    said = _carry_out(validation_stage.STAGE)
+    validation_stage.show(current())
+    table = [
+        dict(zip(validation_stage.HEADER, row, strict=True))
+        for row in current().outputs["validation"]["table"]
+    ]
+    create_table_artifact(table=table, key="validation")
+    return said
 
 
 @task(cache_policy=NO_CACHE)

@@ -16,6 +16,7 @@ from execution.statistics_config import StatisticsConfig
 from execution.trials import Trial
 from execution.types import Floats
 from execution.validation import correlation
+from execution.validation.around import stable_neighbourhood
 from execution.validation.holdout import earlier_uses, record_use
 from execution.validation.monte_carlo import PERCENTILES, TradeOrders
 from execution.validation.parts import Figures
@@ -122,7 +123,7 @@ def _elsewhere(warehouse: Warehouse, book: str, trial: Trial, evidence: Evidence
             curve.equity,
             _other_strategies(warehouse, trial.strategy, curve.dates),
         ),
-        neighbourhood=None,
+        neighbourhood=stable_neighbourhood(warehouse, trial),
         earlier_uses=earlier_uses(warehouse, trial, evidence.holdout),
     )
 
