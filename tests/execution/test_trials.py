@@ -11,7 +11,7 @@ import pytest
 
 from execution import trials
 from execution.performance import deflated_sharpe, expected_max_sharpe
-from execution.trials import Trial, TrialResult, enter
+from execution.trials import Trial, TrialResult, count_in, enter
 from transforms import schemas
 from transforms.warehouse import Warehouse
 
@@ -118,3 +118,20 @@ def test_contract_names_what_is_entered(warehouse: Warehouse) -> None:
     enter(warehouse, [(TRIAL, RESULT)])
     assert schemas.TRIALS.name in {table.name for table in schemas.CONTRACTS}
     assert ledger(warehouse).row(0, named=True)["data"] == TRIAL.data
+
+
+def test_sweep_counts_new_trials_in_and_leaves_backtested_ones_their_book(warehouse: Warehouse) -> None:
+    enter(warehouse, [other(0, 0.08)])
+    swept = [
+        (given, replace(came_to, book=None))
+        for given, came_to in (other(0, 0.5), other(1, 0.02), other(2, -0.01))
+    ]
+    figures = count_in(warehouse, swept)
+    books = dict(ledger(warehouse).select("config", "book").iter_rows())
+    assert books == {'{"lookback": 0}': "backtest/0", '{"lookback": 1}': None, '{"lookback": 2}': None}
+    assert figures[swept[1][0].fingerprint]["trials"] == 3
+    stored = warehouse.read("select book, value from execution.metrics where metric = 'trials'")
+    assert stored.rows() == [
+        ("backtest/0", 3.0)
+    ]  # the earlier book is deflated by the sweep, and only it is a book
+    assert count_in(warehouse, swept) == figures  # the same sweep again is no further trial
