@@ -246,8 +246,9 @@ def daily(bench: Bench) -> None:
     data = bench.daily()
     ours, out = bench.run("quantmill", "portfolio", data, repeats=15)
     full, _ = bench.run("quantmill", "realism", data, repeats=15)
+    both, _ = bench.run("quantmill", "shorts", data, repeats=15)
     found = bench.beside("portfolio", data, _PORTFOLIO)
-    show([ours, full, *(timing for _, timing, _ in found)], ours)
+    show([ours, full, both, *(timing for _, timing, _ in found)], ours)
     for peer, timing, path in found:
         bench.check(timing.engine, out, path, peer.tolerance)
     print()
@@ -305,7 +306,7 @@ def growth(bench: Bench) -> None:
             places = {
                 "symbols": size.symbols,
                 "bars": size.bars,
-                "positions": 2 * held,
+                "positions": held,
                 "fills per bar": of_bar,
             }
             panels[axis].append((places[axis], timing.seconds))
@@ -313,7 +314,7 @@ def growth(bench: Bench) -> None:
                 [
                     axis,
                     str(size),
-                    str(2 * held),
+                    str(held),
                     f"{of_bar:.1f}",
                     f"{timing.seconds * 1e3:.1f}",
                     f"{timing.speed:.0f}",

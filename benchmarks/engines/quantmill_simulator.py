@@ -1,8 +1,8 @@
 """The project's own simulator.
 
-``portfolio``: the features that peers share. ``realism``: every kind of cost, stops, targets and trailing stops, a
-participation cap, whole shares, longs and shorts on margin. ``grid``: all crossovers. ``load``: the bars, from a home's
-warehouse into matrices (``DATA`` is the home).
+``portfolio``: the features that peers share. ``realism``: the same weights with every kind of cost, stops, targets and
+trailing stops, a participation cap, whole shares, a margin account. ``shorts``: as many short positions beside.
+``grid``: all crossovers. ``load``: the bars, from a home's warehouse into matrices (``DATA`` is the home).
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ from execution.kernel import new_state, run
 from execution.kernel.types import AT_OPEN, DAY, MARKET, CostTable, Market, Outcome, Rules, Targets
 
 _THREADS = 2
+_CASES = {
+    "portfolio": "shared features",
+    "realism": "everything on",
+    "shorts": "everything on, as many shorts",
+}
 
 
 def market(inputs: Inputs) -> Market:
@@ -138,21 +143,22 @@ def rules(*, everything: bool) -> Rules:
     )
 
 
-def targets(inputs: Inputs, *, everything: bool) -> Targets:
-    """Return the weights; with everything on, as many of what fell most are sold short, half as much of each."""
+def targets(inputs: Inputs, *, shorts: bool) -> Targets:
+    """Return the weights; on demand, as many of what fell most are sold short, half as much of each."""
     decided = np.flatnonzero(~np.isnan(inputs.weight[:, 0]))
     weight = inputs.weight[decided]
-    if everything:
+    if shorts:
         fell = inputs.close[decided] / inputs.close[decided - decided[0]]
         worst = np.argsort(fell, axis=1)[:, : np.count_nonzero(weight[0])]
         np.put_along_axis(weight, worst, -0.5 * weight.max(), axis=1)
     return Targets(decided, weight, np.ones(weight.shape))
 
 
-def _simulate(data: Path, out: Path, repeats: int, *, everything: bool) -> None:
+def _simulate(data: Path, out: Path, repeats: int, case: str) -> None:
     inputs = portfolio.read(data)
     count, names = inputs.close.shape
-    bars, wanted = market(inputs), targets(inputs, everything=everything)
+    everything = case != "portfolio"
+    bars, wanted = market(inputs), targets(inputs, shorts=case == "shorts")
     charged, obeyed = costs(count, names, everything=everything), rules(everything=everything)
 
     def compute() -> Outcome:
@@ -169,8 +175,7 @@ def _simulate(data: Path, out: Path, repeats: int, *, everything: bool) -> None:
 
     outcome, seconds = timed(compute, repeats)
     portfolio.keep(out, outcome.equity)
-    what = "everything on" if everything else "shared features"
-    say(f"Quantmill, {what}", seconds, rows=count * names, fills=len(outcome.fills))
+    say(f"Quantmill, {_CASES[case]}", seconds, rows=count * names, fills=len(outcome.fills))
 
 
 def _grid(data: Path, out: Path, repeats: int) -> None:
@@ -200,13 +205,13 @@ def _load(data: Path, out: Path, repeats: int) -> None:
 
 def main() -> None:
     """Run the case."""
-    job = arguments(("portfolio", "realism", "grid", "load"))
+    job = arguments((*_CASES, "grid", "load"))
     if job.case == "grid":
         _grid(job.data, job.out, job.repeats)
     elif job.case == "load":
         _load(job.data, job.out, job.repeats)
     else:
-        _simulate(job.data, job.out, job.repeats, everything=job.case == "realism")
+        _simulate(job.data, job.out, job.repeats, job.case)
 
 
 if __name__ == "__main__":

@@ -45,12 +45,12 @@ def test_the_kernel_takes_what_the_benchmark_gives_it(inputs: portfolio.Inputs, 
         bars,
         quantmill_simulator.costs(160, 8, everything=everything),
         quantmill_simulator.rules(everything=everything),
-        targets=quantmill_simulator.targets(inputs, everything=everything),
+        targets=quantmill_simulator.targets(inputs, shorts=everything),
     )
 
 
-def test_shorts_are_sold_only_with_everything_on(inputs: portfolio.Inputs) -> None:
-    shared, full = (quantmill_simulator.targets(inputs, everything=flag).weight for flag in (False, True))
+def test_shorts_are_sold_only_on_demand(inputs: portfolio.Inputs) -> None:
+    shared, full = (quantmill_simulator.targets(inputs, shorts=flag).weight for flag in (False, True))
     assert (shared < 0).sum() == 0
     assert ((full < 0).sum(axis=1) == 3).all()
     assert (inputs.weight[126] >= 0).all(), "the bench's own weights are left as they were"
