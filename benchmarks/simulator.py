@@ -336,7 +336,7 @@ def sweep(bench: Bench) -> None:
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(built, home, symlinks=True)
     axes = ",".join(f"{key}:[{','.join(map(str, values))}]" for key, values in _SWEEP.items())
-    command = ["flow=sensitivity", "strategy=momentum", *overrides, f"sensitivity.grid='{{{axes}}}'"]
+    command = ["flow=sensitivity", "strategy=momentum", *overrides, f"sensitivity.grid={{{axes}}}"]
     cost = quantmill(home, *command)
     seconds = _stage_seconds(home)["sensitivity"]
     with Warehouse(Home(home).warehouse) as warehouse:
