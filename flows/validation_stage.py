@@ -47,7 +47,7 @@ def _carry_out(run: Run, _fingerprint: str) -> dict[str, Any]:
     from execution.validation.verdict import verdict
 
     config = run.config
-    result = run_validation(
+    criteria = run_validation(
         run.warehouse,
         run.home,
         book=run.outputs["backtest"]["book"],
@@ -60,12 +60,12 @@ def _carry_out(run: Run, _fingerprint: str) -> dict[str, Any]:
         trial=trial_of(run),
         on_step=lambda step: run.display.update("validation", step),
     )
-    said = verdict(result.criteria)
+    said = verdict(criteria)
     return {
         "verdict": said,
-        "message": _message(said, result.criteria),
-        "failed": [criterion.name for criterion in result.criteria if criterion.passed is False],
-        "table": [_written(criterion) for criterion in result.criteria],
+        "message": _message(said, criteria),
+        "failed": [criterion.name for criterion in criteria if criterion.passed is False],
+        "table": [_written(criterion) for criterion in criteria],
         "book": run.outputs["backtest"]["book"],
     }
 

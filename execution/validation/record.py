@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 
 import numpy as np
@@ -40,14 +40,6 @@ order by all
 """
 
 
-@dataclass(frozen=True)
-class ValidationResult:
-    """What the suite found and what it makes of it; the tables hold the same."""
-
-    evidence: Evidence
-    criteria: list[Criterion]
-
-
 def run_validation(
     warehouse: Warehouse,
     home: Home,
@@ -61,10 +53,11 @@ def run_validation(
     periods: int,
     trial: Trial,
     on_step: Callable[[str], None] = lambda _step: None,
-) -> ValidationResult:
-    """Validate a backtested book and replace its rows of ``execution.validation`` and ``execution.stress``.
+) -> list[Criterion]:
+    """Validate a backtested book, write what came of it, and return the criteria.
 
-    The use of its holdout is recorded in the same transaction.
+    Its rows of ``execution.validation``, ``stress`` and ``trade_orders`` are replaced and the use of its holdout is
+    recorded, in one transaction.
 
     Args:
         home: Where slippage models lie.
@@ -104,7 +97,7 @@ def run_validation(
             (schemas.TRADE_ORDERS, _trade_orders(book, evidence.trade_orders)),
         ):
             warehouse.replace_where(table, {"book": book}, frame)
-    return ValidationResult(evidence, criteria)
+    return criteria
 
 
 def _elsewhere(warehouse: Warehouse, book: str, trial: Trial, evidence: Evidence) -> Elsewhere:

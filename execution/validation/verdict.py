@@ -169,7 +169,11 @@ def _by_chance(evidence: Evidence, config: ValidationConfig) -> list[Criterion]:
             f"{entry.trades} trades against {config.permutations} random books: {entry.observed:+.3f} against "
             f"{entry.random_mean:+.3f} ± {entry.random_deviation:.3f}"
         )
-    drawn = f"{config.paths} orders of {orders.trades} trades" if orders else "fewer than 10 trades"
+    drawn = "fewer than 10 trades"
+    if orders is not None:
+        drawn = (
+            f"{config.paths} orders of {orders.trades} trades; {-orders.observed:.1%} in the order they came"
+        )
     return [
         _kept(
             "permutation_p_value",
@@ -191,7 +195,7 @@ def _by_chance(evidence: Evidence, config: ValidationConfig) -> list[Criterion]:
             orders.ruin if orders else None,
             AT_MOST,
             limits.max_ruin,
-            f"{drawn}; ruin: below {config.ruin_fraction:.0%} of the start" if orders else drawn,
+            f"paths that fall below {config.ruin_fraction:.0%} of the start" if orders else drawn,
         ),
     ]
 

@@ -13,9 +13,9 @@ from execution.panel import Panel
 from execution.statistics_config import StatisticsConfig
 from execution.trials import Trial
 from execution.types import Floats
-from execution.validation.record import ValidationResult, run_validation
+from execution.validation.record import run_validation
 from execution.validation.suite import BASE, MONTHS, PART, REGIME, STRESS
-from execution.validation.verdict import verdict
+from execution.validation.verdict import Criterion, verdict
 from execution.validation_config import ValidationConfig
 from tests.execution.markets import EVERY_DAY, NAN, book_config, panel
 from tests.execution.marts import write_marts
@@ -95,7 +95,7 @@ def backtested(warehouse: Warehouse, tmp_path: Path, strategy: str, trial: Trial
 
 def validated(
     warehouse: Warehouse, tmp_path: Path, strategy: str = "foresight", **changes: Any
-) -> ValidationResult:
+) -> list[Criterion]:
     trial = replace(TRIAL, strategy=strategy)
     given: dict[str, Any] = {
         "book": backtested(warehouse, tmp_path, strategy, trial),
@@ -110,8 +110,8 @@ def validated(
     return run_validation(warehouse, Home(tmp_path), **(given | changes))
 
 
-def failed(result: ValidationResult) -> set[str]:
-    return {one.name for one in result.criteria if one.passed is False}
+def failed(result: list[Criterion]) -> set[str]:
+    return {one.name for one in result if one.passed is False}
 
 
 def rows_of(warehouse: Warehouse, book: str) -> list[pl.DataFrame]:
@@ -125,14 +125,14 @@ def test_perfect_foresight_passes_what_it_should_and_the_tables_hold_it(
 ) -> None:
     steps: list[str] = []
     result = validated(warehouse, tmp_path, on_step=steps.append)
-    by_name = {one.name: one for one in result.criteria}
+    by_name = {one.name: one for one in result}
     assert by_name["permutation_p_value"].value == pytest.approx(1 / 201)
     assert by_name["deflated_sharpe"].passed
     assert by_name["holdout_degradation"].passed
-    # It knows one bar: a bar later it is a guess, and a day's trades stopped out at their worst cost it nothing more.
+    # It knows the next bar alone: a bar later it guesses.
     assert failed(result) == {"one_bar_delay_sharpe"}
     criteria, stress, orders = rows_of(warehouse, "backtest/foresight")
-    assert criteria.sort("place")["criterion"].to_list() == [one.name for one in result.criteria]
+    assert criteria.sort("place")["criterion"].to_list() == [one.name for one in result]
     kinds = dict(stress.group_by("kind").len().iter_rows())
     assert kinds == {BASE: 1, PART: 3, STRESS: 6, MONTHS: 2, REGIME: 2}
     assert orders["percentile"].sort().to_list() == list(range(101))
@@ -164,7 +164,7 @@ def test_worse_costs_cost_more_and_leave_less(warehouse: Warehouse, tmp_path: Pa
 
 def test_regime_outside_the_data_is_not_covered_and_not_passed(warehouse: Warehouse, tmp_path: Path) -> None:
     result = validated(warehouse, tmp_path)
-    by_name = {one.name: one for one in result.criteria}
+    by_name = {one.name: one for one in result}
     assert by_name["regime_early 2024_drawdown"].passed is True
     assert by_name["regime_2008_drawdown"].passed is None
     _, stress, _ = rows_of(warehouse, "backtest/foresight")
@@ -177,7 +177,7 @@ def test_a_strategy_that_only_works_in_train_fails_for_its_degradation(
 ) -> None:
     result = validated(warehouse, tmp_path, "memory")
     assert {"validation_degradation", "holdout_degradation"} <= failed(result)
-    assert verdict(result.criteria) == "failed"
+    assert verdict(result) == "failed"
 
 
 def test_random_scores_fail_against_random_entry(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_another_config_on_the_same_holdout_fails_and_the_first_one_is_named(
     assert "holdout_uses_by_others" not in failed(validated(warehouse, tmp_path))
     other = replace(TRIAL, config={"k": 3}, run_id="run-2")
     result = validated(warehouse, tmp_path, trial=other)
-    (criterion,) = [one for one in result.criteria if one.name == "holdout_uses_by_others"]
+    (criterion,) = [one for one in result if one.name == "holdout_uses_by_others"]
     assert criterion.passed is False
     assert "run run-1 at" in criterion.note
 
@@ -211,7 +211,7 @@ def test_the_backtest_of_another_strategy_is_what_ours_is_compared_with(
 ) -> None:
     backtested(warehouse, tmp_path, "memory", replace(TRIAL, strategy="memory"))
     result = validated(warehouse, tmp_path)
-    (criterion,) = [one for one in result.criteria if one.name == "strategy_correlation"]
+    (criterion,) = [one for one in result if one.name == "strategy_correlation"]
     equity = {
         book: warehouse.read("select equity from execution.equity where book = ? order by bar_at", [book])[
             "equity"
