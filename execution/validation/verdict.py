@@ -208,7 +208,9 @@ def _correlation_of_positions(evidence: Evidence, limits: VerdictLimitsConfig) -
 
 def _from_elsewhere(elsewhere: Elsewhere, limits: VerdictLimitsConfig) -> list[Criterion]:
     alike, around = elsewhere.most_alike, elsewhere.neighbourhood
-    tried = "no trial is recorded" if elsewhere.trials is None else f"{elsewhere.trials:.0f} trials"
+    tried = "no trial is recorded"
+    if elsewhere.trials is not None:
+        tried = f"of {elsewhere.trials:.0f} in the ledger of trials"
     return [
         _kept(
             "strategy_correlation",
