@@ -158,7 +158,7 @@ def _figures(run: Run) -> list[tuple[str, str]]:
 
 
 def _swept(swept: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the best trial of a sweep, what lies beside it, and the one that is best together with what does."""
+    """Return the best trial of a sweep, what lies beside it, and the one that is high with what does."""
 
     def described(of: dict[str, Any]) -> str:
         values = " ".join(f"{key}={value}" for key, value in of["parameters"].items())
