@@ -39,7 +39,7 @@ class _Held:
 
     Attributes:
         length: Bars from open to open.
-        weight: Signed mean fraction of equity.
+        weight: Signed fraction of equity at the opening.
         path: Sum of the symbol's returns up to each bar from which it could be held, (L + 1,).
     """
 
@@ -52,7 +52,7 @@ class _Held:
 def against_random_entry(result: SimulationResult, *, count: int, seed: int) -> Permutation | None:
     """Compare a book with ``count`` books of random entries; None where nothing was held over a bar.
 
-    In a random book every symbol is held as often, for as long, with the same sides and mean weights, in a random
+    In a random book every symbol is held as often, for as long, with the same sides and opening weights, in a random
     order and with the time in between shared out at random (never two positions in a symbol at once). So entries,
     holding times and mean exposure are the same, and only the moments differ. Both are valued alike: by returns
     from open to open, dividends included, before costs (which are the same for as many trades).
@@ -97,10 +97,11 @@ def _positions(result: SimulationResult) -> list[_Held]:
     panel, trips = result.panel, result.trips
     bars = len(result.equity)
     paths, tradable = _paths(panel, result.rows)
-    sizes = np.zeros_like(result.market_value)
-    np.divide(
-        np.abs(result.market_value), result.equity[:, None], out=sizes, where=result.equity[:, None] > 0
-    )
+    # The weight that was decided: a mean over the holding would be larger where the price rose, and so favour the book.
+    bought = np.minimum(np.abs(result.fills.quantity[trips.first_fill]), trips.quantity)
+    before = np.append(result.initial_cash, result.equity[:-1])[trips.opened]
+    weights = np.zeros(len(before))
+    np.divide(bought * result.fills.price[trips.first_fill], before, out=weights, where=before > 0)
     opened, closed = trips.opened, np.where(trips.closed < 0, bars, trips.closed)
     found = []
     for symbol in np.unique(trips.symbol[closed > opened]).tolist():
@@ -110,10 +111,8 @@ def _positions(result: SimulationResult) -> list[_Held]:
         high = bars - int(np.argmax(tradable[::-1, symbol]))
         # What is held beyond the symbol's last bar (it vanished) could not be held elsewhere.
         high = max(high, int((start + length).max()))
-        size = np.append(0.0, np.cumsum(sizes[:, symbol]))
-        weight = (size[start + length] - size[start]) / length
         found.append(
-            _Held(start - low, length, trips.side[mine] * weight, paths[low : high + 1, symbol].copy())
+            _Held(start - low, length, trips.side[mine] * weights[mine], paths[low : high + 1, symbol].copy())
         )
     return found
 

@@ -55,6 +55,20 @@ def test_random_scores_pass_no_more_often_than_chance_lets_them() -> None:
     assert np.count_nonzero(values <= 0.05) <= 6
 
 
+def test_positions_that_grow_with_their_price_do_not_count_as_skill() -> None:
+    # Wild prices, many names, a week between decisions: weights drift far, and with them what was earned.
+    found = []
+    for seed in range(16):
+        random = np.random.default_rng(seed)
+        path = 50 * np.exp(np.cumsum(random.normal(0, 0.05, (601, 26)), axis=0))
+        bars = panel(path[1:], open_=path[:-1])
+        config = book_config(replace(DAILY, k=10, rebalance="weekly"))
+        result = simulated(bars, score_panel(random.normal(0, 1, (600, 26))), config)
+        found.append(p_of(result, count=200))
+    # The deviation of the mean is 1 / √(12 · 16) = 0.072.
+    assert 0.3 < np.mean(found) < 0.7
+
+
 def test_buying_once_and_holding_has_no_moment_to_choose() -> None:
     bars = market(3)
     score = np.full(bars.close.shape, NAN)
