@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from execution.costs import cost_table
 from execution.panel import Panel, ScorePanel
 from execution.rules import Terms, terms_of
 from execution.simulator import SimulationResult, simulate
-from execution.types import Floats
+from execution.types import Floats, Scores
 
 NAN = float("nan")
 FREE = CostsConfig(name="zero")
@@ -79,6 +80,13 @@ def score_panel(score: Any, *, confidence: Any = None, volatility: Any = None) -
         np.ones_like(values) if confidence is None else np.array(confidence, dtype=float),
         np.full_like(values, 0.2) if volatility is None else np.array(volatility, dtype=float),
     )
+
+
+def scores(score: Sequence[float], *, confidence: float = 1.0, volatility: Any = None) -> Scores:
+    """One bar's scores."""
+    values = np.array(score, dtype=float)
+    known = np.full(len(values), 0.2) if volatility is None else np.array(volatility, dtype=float)
+    return Scores("test", values, np.full(len(values), confidence), known)
 
 
 def book_config(
