@@ -107,7 +107,7 @@ class Desk:
                 has no score.
         """
         self.check_switch()
-        self.recover()
+        self.recover(is_replay=is_replay)
         outcomes, last = self._journal.outcomes(self.book), self._journal.last_bar(self.book)
         todo = {t for t in targets if self._panel.bar_at[t] not in outcomes}
         if last is not None:
@@ -154,7 +154,7 @@ class Desk:
         if t < len(self._panel) and self._panel.bar_at[t] == last:
             self.settle(t, None)
 
-    def recover(self) -> None:
+    def recover(self, *, is_replay: bool) -> None:
         """Finish what a crash interrupted: ask the broker for every order without an answer, by its id.
 
         An order that the broker does not know goes out again, under the same id, while its moment has not
@@ -162,7 +162,8 @@ class Desk:
         """
         for name in self._journal.cancellations(self.book):
             self._cancel(name)
-        clock = self._market.last_bar if self._market else self._panel.bar_at[-1]
+        # Time stands still in a replay; outside one, an open that is known can no longer be traded at.
+        clock = self._market.last_bar if self._market and is_replay else self._panel.bar_at[-1]
         for entry in self._journal.orders(self.book, is_open=True):
             if entry.status not in {order_states.INTENDED, order_states.SENT}:
                 continue

@@ -61,12 +61,14 @@ class TargetBuilder:
         return History.of(self._panel)
 
     def at(self, t: int, standing: Standing | None = None) -> Construction:
-        """Return the target weights at the close of bar ``t``, before risk.
+        """Return the target weights at the close of bar ``t``, before risk; none for a book that is used up.
 
         Raises:
             QuantmillError: If a score, confidence or volatility is infinite; the message names the symbol.
         """
         config, panel = self._config, self._panel
+        if standing is not None and not standing.equity > 0:
+            return Construction(np.full(len(panel.symbols), np.nan), ())
         inputs = ConstructionInputs(panel.symbols, self._scores.at(t))
         if needs_history(config):
             lookback, sizing = config.covariance.lookback, config.sizing

@@ -230,6 +230,11 @@ class SimulatedBroker:
                 f"select {_ORDERS} from orders where number is null and {_OPEN} order by symbol, rowid"
             )
             orders = [order_from(row) for row in waiting]
+            if stray := sorted({order.symbol for order in orders} - set(panel.symbols)):
+                raise RiskHaltError(
+                    f"{self._file.path}: the account has an open order in {stray[0]}, which has no bars here; ingest "
+                    "its bars, or trade with another broker.account"
+                )
             names = dict(
                 self._file.rows(
                     f"select number, client_order_id from orders where number is not null and {_OPEN}"

@@ -55,7 +55,8 @@ def against_random_entry(result: SimulationResult, *, count: int, seed: int) -> 
     In a random book every symbol is held as often, for as long, with the same sides and opening weights, in a random
     order and with the time in between shared out at random (never two positions in a symbol at once). So entries,
     holding times and mean exposure are the same, and only the moments differ. Both are valued alike: by returns
-    from open to open, dividends included, before costs (which are the same for as many trades).
+    from open to open, dividends included, before costs (which are the same for as many trades); a fill within a bar
+    counts from, or to, the next open.
     """
     held = _positions(result)
     if not held:
@@ -102,7 +103,9 @@ def _positions(result: SimulationResult) -> list[_Held]:
     before = np.append(result.initial_cash, result.equity[:-1])[trips.opened]
     weights = np.zeros(len(before))
     np.divide(bought * result.fills.price[trips.first_fill], before, out=weights, where=before > 0)
-    opened, closed = trips.opened, np.where(trips.closed < 0, bars, trips.closed)
+    opened = trips.opened + _behind_the_open(result, trips.opened, trips.first_fill)
+    ended = trips.closed + _behind_the_open(result, trips.closed, trips.last_fill)
+    closed = np.where(trips.closed < 0, bars, ended)
     found = []
     for symbol in np.unique(trips.symbol[closed > opened]).tolist():
         mine = (trips.symbol == symbol) & (closed > opened)
@@ -115,6 +118,19 @@ def _positions(result: SimulationResult) -> list[_Held]:
             _Held(start - low, length, trips.side[mine] * weights[mine], paths[low : high + 1, symbol].copy())
         )
     return found
+
+
+def _behind_the_open(
+    result: SimulationResult, bar: NDArray[np.int64], fill: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether fills took place after their bars' open, (K,); False where there is no fill.
+
+    A level is touched because the price moved there: counting that bar from its open would credit the book with moves
+    before its entries and spare it those before its exits.
+    """
+    opens = result.panel.open[result.rows][bar, result.trips.symbol]
+    behind: NDArray[np.bool_] = (fill >= 0) & (result.fills.reference[fill] != opens)
+    return behind
 
 
 def _paths(panel: Panel, rows: slice) -> tuple[Floats, NDArray[np.bool_]]:

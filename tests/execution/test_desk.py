@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from execution.brokers.simulated import SimulatedBroker
 from execution.config import ExitsConfig, OrdersConfig, PortfolioConfig
 from execution.kernel import dump_state, load_state
 from execution.panel import Panel, ScorePanel
@@ -74,6 +75,22 @@ def test_order_that_was_never_sent_expires_once_its_moment_has_passed(tmp_path: 
         assert [entry.status for entry in old] == ["expired", "expired"]
         assert f"decided on {MARKET[0].session_date[4]}, not at the broker" in old[0].note
         assert not {entry.order.client_order_id for entry in old} & set(broker.submitted)
+
+
+def test_simulated_account_does_not_trade_at_an_open_that_is_past_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(self: SimulatedBroker, order: Order) -> str:
+        raise TimeoutError
+
+    with monkeypatch.context() as patch, pytest.raises(TimeoutError):
+        patch.setattr(SimulatedBroker, "submit", unreachable)
+        trade(tmp_path, 4)
+    trade(tmp_path, 5)
+    with desk(tmp_path, MARKET) as (_, journal, _):
+        old = [entry for entry in journal.orders(BOOK) if entry.order.bar_at == MARKET[0].bar_at[4]]
+        assert [entry.status for entry in old] == ["expired", "expired"]
+        assert not [fill for fill in journal.fills(BOOK) if fill.bar_at == MARKET[0].bar_at[5]]
 
 
 def test_unknown_status_halts_and_is_asked_about_again_next_time(tmp_path: Path) -> None:

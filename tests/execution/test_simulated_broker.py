@@ -204,6 +204,13 @@ def test_position_without_bars_halts_and_is_named(broker: SimulatedBroker) -> No
         broker.account(("B",))
 
 
+def test_order_without_bars_halts_and_is_named(broker: SimulatedBroker) -> None:
+    broker.settle(market([[50.0, 50.0], [20.0, 20.0]]), 0)
+    broker.submit(replace(BUY, symbol="B"))
+    with pytest.raises(RiskHaltError, match="open order in B, which has no bars"):
+        broker.settle(market(TWENTY), 1)
+
+
 def test_bit_flips_in_the_book_are_noticed_when_it_is_opened(home: Home) -> None:
     opened(home).close()
     path = home.brokers / "paper.sqlite"

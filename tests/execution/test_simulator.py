@@ -148,9 +148,11 @@ def test_weekly_book_decides_on_the_same_days_wherever_it_starts() -> None:
     assert run(bars, scores, weekly, first=3).decided.tolist() == [5, 10]
 
 
-def test_short_that_eats_the_equity_is_closed_and_the_book_stays_flat() -> None:
+@pytest.mark.parametrize("drawdown_start", [0.0, 0.9])  # the latter looks at the book's equity
+def test_short_that_eats_the_equity_is_closed_and_the_book_stays_flat(drawdown_start: float) -> None:
     bars = panel([[10.0], [10.0], [50.0], [50.0], [50.0]])
-    portfolio = replace(EVERY_DAY, k=1, side="long_short")
+    sizing = SizingConfig(drawdown_start=drawdown_start, drawdown_full=1.0)
+    portfolio = replace(EVERY_DAY, k=1, side="long_short", sizing=sizing)
     result = run(bars, score_panel([[-1.0]] * 5), portfolio)
     assert result.equity.tolist() == [100_000, 100_000, -100_000, -100_000, -100_000]
     assert result.quantity[:, 0].tolist() == [0, -5000, -5000, 0, 0]

@@ -1,8 +1,10 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from execution.config import ExitsConfig, OrdersConfig
 from execution.panel import Panel
 from execution.simulator import SimulationResult
 from execution.types import Floats
@@ -53,6 +55,29 @@ def test_random_scores_pass_no_more_often_than_chance_lets_them() -> None:
     # Forty p-values of nothing: uniform. Their mean has the deviation 1 / √(12 · 40) = 0.046.
     assert 0.35 < values.mean() < 0.65
     assert np.count_nonzero(values <= 0.05) <= 6
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {"orders": OrdersConfig(type="stop", stop_bps=50.0)},
+        {"orders": OrdersConfig(fill_at="close")},
+        {"exits": ExitsConfig(stop_loss=0.03, take_profit=0.06)},
+    ],
+)
+def test_fills_within_a_bar_are_no_skill_either(groups: dict[str, Any]) -> None:
+    found = []
+    for seed in range(24):
+        random = np.random.default_rng(500 + seed)
+        path = 50 * np.exp(np.cumsum(random.normal(0, 0.005, (1201, 4)), axis=0))
+        opens, closes = path[:-1:4], path[4::4]
+        inside = np.array([path[4 * t : 4 * t + 5] for t in range(300)])
+        bars = panel(closes, open_=opens, high=inside.max(axis=1), low=inside.min(axis=1))
+        config = book_config(replace(DAILY, k=2, rebalance="weekly"), **groups)
+        result = simulated(bars, score_panel(random.normal(0, 1, (300, 4))), config)
+        found.append(p_of(result, count=200))
+    # The deviation of the mean is 1 / √(12 · 24) = 0.059.
+    assert 0.3 < np.mean(found) < 0.7
 
 
 def test_positions_that_grow_with_their_price_do_not_count_as_skill() -> None:
