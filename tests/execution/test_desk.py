@@ -83,9 +83,10 @@ def test_simulated_account_does_not_trade_at_an_open_that_is_past_either(
     def unreachable(self: SimulatedBroker, order: Order) -> str:
         raise TimeoutError
 
-    with monkeypatch.context() as patch, pytest.raises(TimeoutError):
+    with monkeypatch.context() as patch:
         patch.setattr(SimulatedBroker, "submit", unreachable)
-        trade(tmp_path, 4)
+        with pytest.raises(TimeoutError):
+            trade(tmp_path, 4)
     trade(tmp_path, 5)
     with desk(tmp_path, MARKET) as (_, journal, _):
         old = [entry for entry in journal.orders(BOOK) if entry.order.bar_at == MARKET[0].bar_at[4]]
