@@ -21,8 +21,8 @@ class OrdersConfig:
         name: The choice's name.
         type: ``market``, ``limit``, ``stop``, ``stop_limit``, ``trailing_stop`` or ``market_on_close``; what closes
             a position is a market order whatever stands here.
-        fill_at: Where market orders fill on the next bar: ``open``, ``close`` or ``vwap`` (of the bar's volume
-            where the data has it, else (high + low + close) / 3).
+        fill_at: Where market orders fill on the next bar: ``open``, ``close`` or ``vwap`` (bars carry
+            none: the typical price, (high + low + close) / 3, stands for it).
         limit_bps: Distance of a limit from the decision's close, to our advantage (basis points).
         stop_bps: Distance of a stop from the decision's close, in the direction of the trade (basis points).
         trail_bps: Distance of a trailing order's level from the best price since the decision (basis points).

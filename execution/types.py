@@ -74,6 +74,7 @@ class Order:
 
     @property
     def signed_quantity(self) -> float:
+        """Shares, negative for a sale."""
         return self.quantity if self.side == "buy" else -self.quantity
 
 

@@ -27,7 +27,7 @@ _HEAD = """\
 # The warehouse
 
 Every table of `var/warehouse.duckdb`, and so of the published snapshot. Written by `python -m flows.dictionary`
-from `transforms/schemas.py`, `transforms/schemas_ops.py` and `models_sql/`; edit those.
+from `transforms/schemas*.py` and `models_sql/`; edit those.
 
 `bar_at` is the start of a bar in UTC, `session_date` the exchange's date, `known_at` when a row reached us in
 UTC. Prices are USD per share; `adj_` columns are adjusted forwards from a symbol's first bar, so that a later

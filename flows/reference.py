@@ -21,6 +21,10 @@ A run is one choice of each group (`group=choice`), single values changed by `gr
 optionally an `experiment=NAME`. `quantmill --cfg job` prints the composed config; an unknown key, a wrong
 type or a value out of range exits 2 and says what is allowed. `conf/<group>/<choice>.yaml` holds each choice.
 
+`default` below is a key's value where the choice's file does not set it; many choices do (`costs=default` sets a
+commission and slippage, `source=sample` its symbols and dates). Entries of a map (default `{}`) are added with a plus:
+`+costs.half_spread_bps_by_symbol.AAPL=1`.
+
 Top level: `as_of` (UTC moment such as `2024-12-31T23:59:59`): replay what the tables knew then; default now.
 """
 
