@@ -13,7 +13,7 @@ from backtesting import Backtest, Strategy
 from benchmarks.engines import minutes, portfolio
 from benchmarks.engines.protocol import arguments, say, timed
 
-_CASH = 1e9
+_CASH = 1e14
 _ALL = 0.9999  # of the cash; 1 would be one share
 
 

@@ -18,6 +18,9 @@ from benchmarks.engines.protocol import arguments, say, timed
 
 _AT_ONCE = 20  # pairs: more of them take more memory, and no less time
 _TO_COMPILE = 2_000  # bars, more than the longest window
+_CASH = (
+    1e9  # a pair that trades most loses all but a millionth of it; amounts near 1e-9 are nothing to vectorbt
+)
 
 
 def _portfolio(data: Any, engine: str) -> Any:
@@ -69,7 +72,7 @@ def _grid(data: Any, engine: str) -> Any:
                 price=opens[:count, None],
                 fees=minutes.RATE,
                 slippage=minutes.SLIPPAGE,
-                init_cash=1.0,
+                init_cash=_CASH,
                 freq="1min",
                 engine=engine,
             )
