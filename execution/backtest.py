@@ -51,8 +51,6 @@ def run_backtest(
     strategy: StrategyConfig,
     model_id: str | None,
     config: BookConfig,
-    start: date | None = None,
-    end: date | None = None,
     periods: int = SESSIONS_PER_YEAR,
     statistics: StatisticsConfig | None = None,
     trial: Trial | None = None,
@@ -63,24 +61,21 @@ def run_backtest(
         home: Where slippage models lie.
         book: ``backtest/<id>``.
         model_id: Whose predictions to trade, where ``strategy.scores`` is ``predictions``.
-        start: Earliest session to decide on; the backtest begins with the first scores from there on.
-        end: Last session, None for the newest.
         periods: Sessions per year, for annualised metrics.
         statistics: How it is measured; None for the defaults.
         trial: The config that is tried, for the ledger; None for a backtest that nobody could choose, such as one
             under stress.
 
     Raises:
-        QuantmillError: If there are no bars or no scores in that range, or a decision fails.
+        QuantmillError: If there are no bars or no scores, or a decision fails.
     """
-    panel = load_panel(warehouse, end=end)
+    panel = load_panel(warehouse)
     scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=config.portfolio)
-    from_start = [start is None or day >= start for day in panel.session_date]
-    scored = np.flatnonzero(scores.has_score & np.array(from_start))
+    scored = np.flatnonzero(scores.has_score)
     if scored.size == 0:
         raise QuantmillError(
-            f"strategy {strategy.name} has no score from {start} to {panel.session_date[-1]}; "
-            "choose an earlier start or build more scores"
+            f"strategy {strategy.name} has no score from {panel.session_date[0]} to {panel.session_date[-1]}; "
+            "build more scores"
         )
     terms = load_terms(warehouse, home, panel, config)
     result = simulate(scores, terms, book=book, config=config, first=int(scored[0]))

@@ -29,13 +29,13 @@ from execution.journal_records import (
 from execution.kernel import State, decide, new_state
 from execution.kernel.types import ORDER, ORDER_TYPES, Decision
 from execution.market import equity
-from execution.orders import number, orders_of
+from execution.orders import orders_of
 from execution.panel import Panel, ScorePanel
 from execution.reasons import risk_decisions, target_reasons, weights_held
 from execution.reconciliation import positions_from, reconcile
 from execution.rules import Terms
 from execution.targets import Standing, TargetBuilder
-from execution.types import Account, Broker, Fill, Order, RiskDecision
+from execution.types import Account, Broker, Fill, Order, RiskDecision, defined
 from transforms.errors import QuantmillError, RiskHaltError
 from transforms.failpoints import failpoint
 from transforms.paths import Home
@@ -305,11 +305,11 @@ class Desk:
         """Return targets and risk decisions as JSON can hold them; NaN becomes None."""
         scores = self._scores.at(t)
         targets = [
-            [symbol, *map(number, (scores.score[i], scores.confidence[i], decision.weights[i])), reason]
+            [symbol, *map(defined, (scores.score[i], scores.confidence[i], decision.weights[i])), reason]
             for i, (symbol, reason) in enumerate(zip(self._panel.symbols, reasons, strict=True))
             if reason
         ]
-        risk = [[r.symbol, r.rule, number(r.before), number(r.after), r.reason] for r in changes]
+        risk = [[r.symbol, r.rule, defined(r.before), defined(r.after), r.reason] for r in changes]
         return {"targets": targets, "risk": risk}
 
     def _cancel(self, client_order_id: str) -> None:
@@ -371,7 +371,7 @@ class Desk:
             "gross_exposure": share(math.fsum(map(abs, values))),
             "net_exposure": share(math.fsum(values)),
             "turnover": share(traded),
-            "benchmark": number(self._panel.benchmark[t]),
+            "benchmark": defined(self._panel.benchmark[t]),
             "positions": positions,
             "flows": settled.flows if settled else _flows(now),
         }

@@ -13,13 +13,6 @@ from execution.order_states import FILLED, TERMINAL
 from transforms import schemas
 from transforms.warehouse import Warehouse
 
-_TYPES: dict[str, pl.DataType] = {
-    "VARCHAR": pl.String(),
-    "TIMESTAMP": pl.Datetime("us"),
-    "DATE": pl.Date(),
-    "DOUBLE": pl.Float64(),
-}
-
 
 def mirror(journal: Journal, warehouse: Warehouse, book: str) -> None:
     """Replace a book's rows in ``execution.*`` by what the journal says, in one transaction.
@@ -39,8 +32,8 @@ def mirror(journal: Journal, warehouse: Warehouse, book: str) -> None:
     ]
     with warehouse.transaction():
         for table, rows in tables:
-            schema = {column: _TYPES[kind] for column, kind in table.columns.items()}
-            warehouse.replace_where(table, {"book": book}, pl.DataFrame(list(rows), schema, orient="row"))
+            frame = pl.DataFrame(list(rows), table.polars, orient="row")
+            warehouse.replace_where(table, {"book": book}, frame)
 
 
 _Rows = Iterable[tuple[Any, ...]]

@@ -30,7 +30,7 @@ from execution.kernel.types import (
     Orders,
 )
 from execution.panel import Panel
-from execution.types import Order
+from execution.types import Order, defined
 
 _OBSTACLES = {
     NO_BAR: "it had no bar",
@@ -152,11 +152,11 @@ def orders_of(
             session_date=session,
             reason=reasons[i],
             order_type=ORDER_TYPES[int(placed.type[k])],
-            limit_price=number(placed.limit[k]),
-            stop_price=number(placed.stop[k]),
-            trail=number(placed.trail[k]),
+            limit_price=defined(placed.limit[k]),
+            stop_price=defined(placed.stop[k]),
+            trail=defined(placed.trail[k]),
             time_in_force=TIMES_IN_FORCE[int(placed.time_in_force[k])],
-            goal=number(placed.goal[k]),
+            goal=defined(placed.goal[k]),
             cause=REASONS[int(placed.reason[k])],
         )
         found.append(order)
@@ -186,8 +186,3 @@ def kernel_orders(orders: Sequence[Order], symbols: Sequence[str], bar: int) -> 
         reason=ints([REASONS.index(order.cause) for order in orders]),
         goal=floats([order.goal for order in orders]),
     )
-
-
-def number(value: float) -> float | None:
-    """Return a float as tables and JSON hold it: None for what is not finite."""
-    return float(value) if math.isfinite(value) else None

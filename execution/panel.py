@@ -315,9 +315,10 @@ def load_scores(
     )
     if scores.is_empty():
         known = warehouse.read(f"select distinct {column} as name from {table} order by 1")["name"].to_list()
+        hint = " Its scores lie outside that range." if wanted in known else nearest(wanted, known)
         raise QuantmillError(
             f"{table} has no score where {column} = {wanted!r} between {panel.session_date[0]} and "
-            f"{panel.session_date[-1]}.{nearest(wanted, known)}"
+            f"{panel.session_date[-1]}.{hint}"
         )
     score, confidence = _scatter(panel, scores, ("score", "confidence"))
     is_weighed = portfolio is None or portfolio.weighting == "inverse_volatility"

@@ -10,15 +10,13 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from execution.neighbourhood import Judgement, Neighbours, influence, judge, neighbours
 from execution.sensitivity_config import SensitivityConfig
 from execution.sweep import Evaluation
 from execution.trials import Trial, TrialResult, count_in
-from execution.types import Floats
+from execution.types import Floats, defined
 from transforms.schemas_sensitivity import SENSITIVITY, SENSITIVITY_SUMMARY
-from transforms.tables import Table
 from transforms.warehouse import Warehouse
 
 _FIGURES = (
@@ -37,13 +35,6 @@ _FIGURES = (
     "hit_rate",
     "costs",
 )
-_POLARS: dict[str, Any] = {
-    "VARCHAR": pl.String,
-    "DATE": pl.Date,
-    "DOUBLE": pl.Float64,
-    "INTEGER": pl.Int32,
-    "BOOLEAN": pl.Boolean,
-}
 
 
 @dataclass(frozen=True)
@@ -83,11 +74,6 @@ class Sensitivity:
     def value(self, trial: int) -> float:
         """Return a trial's metric."""
         return float(self.grid.flat[trial])
-
-    @staticmethod
-    def known(value: float) -> float | None:
-        """Return a figure as tables have it: None where it is not defined."""
-        return float(value) if math.isfinite(value) else None
 
 
 def judged(
@@ -150,14 +136,19 @@ def store(
                 number: figures[trial.fingerprint]["deflated_sharpe"] for number, (trial, _) in trials.items()
             }
         for table, rows in (
-            (SENSITIVITY, _rows(result, deflated)),
-            (SENSITIVITY_SUMMARY, [_summary(result, run_id)]),
+            (SENSITIVITY, _rows(result, trials, deflated)),
+            (SENSITIVITY_SUMMARY, [_summary(result, trials, run_id)]),
         ):
-            warehouse.replace_where(table, {"sweep": result.sweep}, _frame(table, rows))
+            warehouse.replace_where(table, {"sweep": result.sweep}, table.frame(rows))
     return None if result.judgement is None else deflated.get(result.judgement.best)
 
 
-def _rows(result: Sensitivity, deflated: Mapping[int, float | None]) -> list[dict[str, Any]]:
+_Entries = Mapping[int, tuple[Trial, TrialResult]]
+
+
+def _rows(
+    result: Sensitivity, trials: _Entries, deflated: Mapping[int, float | None]
+) -> list[dict[str, Any]]:
     around = result.around
     return [
         {
@@ -165,12 +156,13 @@ def _rows(result: Sensitivity, deflated: Mapping[int, float | None]) -> list[dic
             "trial": number,
             "strategy": result.strategy,
             "parameters": json.dumps(dict(values)),
+            "config": trials[number][0].fingerprint if number in trials else None,
             "first_session": session,
             **{name: evaluation.metrics.get(name) for name in _FIGURES},
             "deflated_sharpe": deflated.get(number),
             "neighbours": int(around.number.flat[number]),
-            "neighbour_mean": result.known(around.mean.flat[number]),
-            "neighbour_median": result.known(around.median.flat[number]),
+            "neighbour_mean": defined(around.mean.flat[number]),
+            "neighbour_median": defined(around.median.flat[number]),
             "error": evaluation.error,
         }
         for number, (values, session, evaluation) in enumerate(
@@ -179,17 +171,18 @@ def _rows(result: Sensitivity, deflated: Mapping[int, float | None]) -> list[dic
     ]
 
 
-def _summary(result: Sensitivity, run_id: str) -> dict[str, Any]:
-    best, known = result.judgement, result.known
+def _summary(result: Sensitivity, trials: _Entries, run_id: str) -> dict[str, Any]:
+    best = result.judgement
     row: dict[str, Any] = {
         "sweep": result.sweep,
         "run_id": run_id,
         "strategy": result.strategy,
+        "data": next((trial.data for trial, _ in trials.values()), None),
         "metric": result.metric,
         "trials": len(result.evaluations),
         "failed": result.failed,
         "influence": json.dumps(
-            {key: known(part) for key, part in zip(result.keys, result.influence, strict=True)}
+            {key: defined(part) for key, part in zip(result.keys, result.influence, strict=True)}
         ),
     }
     if best is None:
@@ -197,16 +190,11 @@ def _summary(result: Sensitivity, run_id: str) -> dict[str, Any]:
     return row | {
         "best_trial": best.best,
         "best_value": result.value(best.best),
-        "neighbour_mean": known(result.around.mean.flat[best.best]),
-        "stability": known(best.stability),
+        "neighbour_mean": defined(result.around.mean.flat[best.best]),
+        "stability": defined(best.stability),
         "is_sharp_peak": best.is_sharp_peak,
         "robust_trial": best.robust,
         "robust_value": result.value(best.robust),
         "edges": json.dumps([result.keys[axis] for axis in best.edges]),
         "median_value": float(np.nanmedian(result.grid)),
     }
-
-
-def _frame(table: Table, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    schema = {name: _POLARS[kind] for name, kind in table.columns.items() if any(name in row for row in rows)}
-    return pl.DataFrame([dict(row) for row in rows], schema=schema)

@@ -20,14 +20,6 @@ from execution.simulator import SimulationResult
 from execution.types import RiskDecision
 from transforms import schemas
 
-_POLARS: dict[str, Any] = {
-    "VARCHAR": pl.String,
-    "TIMESTAMP": pl.Datetime("us"),
-    "DATE": pl.Date,
-    "DOUBLE": pl.Float64,
-    "INTEGER": pl.Int32,
-}
-
 
 @dataclass(frozen=True)
 class Narrative:
@@ -355,7 +347,6 @@ def _constant(word: str, height: int) -> pl.Series:
 def _frame(table: schemas.Table, book: str, columns: Mapping[str, Any]) -> pl.DataFrame:
     """Return the columns in the contract's order and types, NaN as NULL."""
     height = len(next(iter(columns.values())))
-    kinds = {name: _POLARS[kind] for name, kind in table.columns.items()}
     data = {"book": _constant(book, height), **columns}
-    frame = pl.DataFrame({name: data[name] for name in table.columns}, schema=kinds)
+    frame = pl.DataFrame({name: data[name] for name in table.columns}, schema=table.polars)
     return frame.with_columns(pl.col(pl.Float64).fill_nan(None))

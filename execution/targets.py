@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 from execution.config import PortfolioConfig
 from execution.construction import (
     Construction,
-    ConstructionInputs,
     History,
     construct,
+    inputs_at,
     is_by_scores_alone,
     needs_account,
     needs_history,
@@ -69,25 +68,22 @@ class TargetBuilder:
         config, panel = self._config, self._panel
         if standing is not None and not standing.equity > 0:
             return Construction(np.full(len(panel.symbols), np.nan), ())
-        inputs = ConstructionInputs(panel.symbols, self._scores.at(t))
-        if needs_history(config):
-            lookback, sizing = config.covariance.lookback, config.sizing
-            sessions = max(lookback, sizing.regime_average, sizing.regime_sessions)
-            inputs = replace(
-                inputs,
-                returns=self._history.returns(t, lookback),
-                benchmark=self._history.benchmark_returns(t, sessions),
-                dollar_volume=self._history.dollar_volume(t, config.limits.volume_sessions),
-            )
-        if standing is not None:
-            price, volatility = panel.last_close[t], panel.volatility[t]
-            inputs = replace(
-                inputs,
-                held=standing.held,
-                costs=linear_costs(self._costs, t, price=price, volatility=volatility),
-                equity=standing.equity,
-                peak=standing.peak,
-            )
+        history = self._history if needs_history(config) else None
+        scores = self._scores.at(t)
+        if standing is None:
+            return construct(inputs_at(history, t, panel.symbols, scores, config), config)
+        costs = linear_costs(self._costs, t, price=panel.last_close[t], volatility=panel.volatility[t])
+        inputs = inputs_at(
+            history,
+            t,
+            panel.symbols,
+            scores,
+            config,
+            held=standing.held,
+            costs=costs,
+            equity=standing.equity,
+            peak=standing.peak,
+        )
         return construct(inputs, config)
 
     def all(self, rows: NDArray[np.int64]) -> tuple[Floats, Notes]:

@@ -7,6 +7,7 @@ score. Prices are raw USD per share on the split basis of their own session; qua
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -148,3 +149,8 @@ class Broker(Protocol):
     def close(self) -> None:
         """Let go of files and connections."""
         ...
+
+
+def defined(value: float) -> float | None:
+    """Return a finite value as tables and JSON have it, None for any other."""
+    return float(value) if math.isfinite(value) else None

@@ -174,6 +174,8 @@ def _tell(run: Run, result: Sensitivity) -> None:
 
 
 def _output(result: Sensitivity, deflated: float | None) -> dict[str, Any]:
+    from execution.types import defined
+
     best = result.judgement
     if best is None:
         raise QuantmillError(f"no trial has a {result.metric}; execution.sensitivity says of each why")
@@ -188,8 +190,8 @@ def _output(result: Sensitivity, deflated: float | None) -> dict[str, Any]:
             "parameters": result.values[best.best],
             "deflated_sharpe": deflated,
         },
-        "neighbour_mean": result.known(result.around.mean.flat[best.best]),
-        "stability": result.known(best.stability),
+        "neighbour_mean": defined(result.around.mean.flat[best.best]),
+        "stability": defined(best.stability),
         "is_sharp_peak": best.is_sharp_peak,
         "robust": {
             "trial": best.robust,

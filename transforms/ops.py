@@ -7,27 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import polars as pl
-
-from transforms import schemas, schemas_ops
+from transforms import schemas_ops
 from transforms.warehouse import Warehouse, utc_now
 
 SEVERITIES = ("warning", "error")
-
-
-def _frame(table: schemas.Table, row: dict[str, Any]) -> pl.DataFrame:
-    kinds: dict[str, Any] = {
-        "VARCHAR": pl.String,
-        "INTEGER": pl.Int32,
-        "BIGINT": pl.Int64,
-        "DOUBLE": pl.Float64,
-        "BOOLEAN": pl.Boolean,
-        "TIMESTAMP": pl.Datetime("us"),
-        "DATE": pl.Date,
-    }
-    return pl.DataFrame(
-        [row], schema={name: kinds[kind] for name, kind in table.columns.items() if name in row}
-    )
 
 
 @dataclass(frozen=True)
@@ -52,8 +35,8 @@ class Ledger:
         self._warehouse.execute("update ops.runs set state = 'killed' where state = 'running'")
         self._warehouse.upsert(
             schemas_ops.RUNS,
-            _frame(
-                schemas_ops.RUNS, {"run_id": self.run_id, "started_at": started, "state": "running", **row}
+            schemas_ops.RUNS.frame(
+                [{"run_id": self.run_id, "started_at": started, "state": "running", **row}]
             ),
         )
         return started
@@ -111,7 +94,7 @@ class Ledger:
         }
         with self._warehouse.transaction():
             self.invalidate(stage)
-            self._warehouse.upsert(schemas_ops.STAGES, _frame(schemas_ops.STAGES, row))
+            self._warehouse.upsert(schemas_ops.STAGES, schemas_ops.STAGES.frame([row]))
 
     def alert(self, stage: str, severity: str, message: str) -> None:
         """Record an alert."""
@@ -124,4 +107,4 @@ class Ledger:
             "message": message,
         }
         self._alerts += 1
-        self._warehouse.append(schemas_ops.ALERTS, _frame(schemas_ops.ALERTS, row))
+        self._warehouse.append(schemas_ops.ALERTS, schemas_ops.ALERTS.frame([row]))

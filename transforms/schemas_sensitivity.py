@@ -13,6 +13,7 @@ SENSITIVITY = Table(
         "trial": "INTEGER",  # from 0, the grid's last key running fastest
         "strategy": "VARCHAR",
         "parameters": "VARCHAR",  # JSON: key of the config → value
+        "config": "VARCHAR",  # fingerprint of all that shapes it, as ops.trials.trial; NULL where it failed
         "first_session": "DATE",  # with the first scores of these parameters
         "sharpe": "DOUBLE",  # NULL, as all figures, where the trial failed or it is not defined
         "sortino": "DOUBLE",
@@ -44,6 +45,7 @@ SENSITIVITY_SUMMARY = Table(
         "sweep": "VARCHAR",
         "run_id": "VARCHAR",  # that carried it out
         "strategy": "VARCHAR",
+        "data": "VARCHAR",  # digest of what it was tried on, as ops.trials.data; NULL where every trial failed
         "metric": "VARCHAR",  # of which the best has most
         "trials": "INTEGER",
         "failed": "INTEGER",

@@ -13,7 +13,6 @@ from execution.performance.returns import (
     cagr,
     calmar,
     conditional_value_at_risk,
-    defined,
     kurtosis,
     max_drawdown,
     max_drawdown_sessions,
@@ -29,7 +28,7 @@ from execution.performance.returns import (
 from execution.performance.significance import probabilistic_sharpe
 from execution.performance.trips import Trips, trade_figures
 from execution.performance.volume import capacity as capacity_of
-from execution.types import Floats
+from execution.types import Floats, defined
 
 
 class Costs(NamedTuple):

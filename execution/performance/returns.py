@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from execution.types import Floats
+from execution.types import Floats, defined
 
 SESSIONS_PER_YEAR = 252
 NO_VARIATION = 1e-14  # standard deviations of returns that are nothing but rounding
@@ -147,11 +147,6 @@ def tail_ratio(equity: Floats) -> float | None:
         return None
     low, high = abs(_quantile(change, 0.05)), abs(_quantile(change, 0.95))
     return high / low if low > NO_VARIATION else None
-
-
-def defined(value: float) -> float | None:
-    """Return a finite value as float, None for any other."""
-    return float(value) if math.isfinite(value) else None
 
 
 def deviation(change: Floats, *, allow_zero: bool = False) -> float | None:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from execution.performance.arrays import Actions, Fills, Ints
-from execution.performance.returns import defined
-from execution.types import Floats
+from execution.types import Floats, defined
 
 
 class Trips(NamedTuple):

@@ -27,7 +27,6 @@ from execution.validation_config import ValidationConfig
 from transforms import schemas_validation as schemas
 from transforms.errors import QuantmillError
 from transforms.paths import Home
-from transforms.tables import Table
 from transforms.warehouse import Warehouse
 
 _OTHERS = """
@@ -132,22 +131,8 @@ def _other_strategies(
     }
 
 
-_KINDS = {
-    "VARCHAR": pl.String,
-    "DATE": pl.Date,
-    "DOUBLE": pl.Float64,
-    "INTEGER": pl.Int32,
-    "BOOLEAN": pl.Boolean,
-}
-
-
-def _frame(table: Table, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={name: _KINDS[kind] for name, kind in table.columns.items()})
-
-
 def _criteria(book: str, criteria: Sequence[Criterion]) -> pl.DataFrame:
-    return _frame(
-        schemas.VALIDATION,
+    return schemas.VALIDATION.frame(
         [
             {
                 "book": book,
@@ -166,8 +151,7 @@ def _criteria(book: str, criteria: Sequence[Criterion]) -> pl.DataFrame:
 
 def _rows(book: str, rows: Sequence[Row]) -> pl.DataFrame:
     nothing = asdict(Figures(0, None, None, None, None, None, None)) | {"sessions": None}
-    return _frame(
-        schemas.STRESS,
+    return schemas.STRESS.frame(
         [
             {
                 "book": book,
@@ -187,8 +171,7 @@ def _rows(book: str, rows: Sequence[Row]) -> pl.DataFrame:
 
 def _trade_orders(book: str, orders: TradeOrders | None) -> pl.DataFrame:
     drawdowns = orders.drawdowns.tolist() if orders else []
-    return _frame(
-        schemas.TRADE_ORDERS,
+    return schemas.TRADE_ORDERS.frame(
         [
             {"book": book, "percentile": percentile, "max_drawdown": drawdown}
             for percentile, drawdown in zip(PERCENTILES, drawdowns, strict=False)

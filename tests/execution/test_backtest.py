@@ -204,31 +204,35 @@ def test_failure_while_writing_leaves_the_old_book_whole(
         assert table(warehouse, contract).equals(before[contract.name]), contract.name
 
 
-def test_window_and_signals_are_respected(warehouse: Warehouse) -> None:
+def cut(warehouse: Warehouse, end: str) -> None:
+    """Nothing is known after a session."""
+    warehouse.execute("delete from marts.bars where session_date > ?", [end])
+
+
+def test_signals_are_traded_from_their_first_on(warehouse: Warehouse) -> None:
     momentum = StrategyConfig(name="momentum", scores="signals")
-    result = run(
-        warehouse,
-        strategy=momentum,
-        model_id=None,
-        start=date(2024, 1, 24),
-        end=date(2024, 2, 9),
-        config=replace(CONFIG, risk=LENIENT),
-    )
-    # The 24th to the 26th have no scores.
+    warehouse.execute(
+        "delete from marts.signals where bar_at < '2024-01-24'"
+    )  # the 24th to the 26th have none
+    cut(warehouse, "2024-02-09")
+    config = replace(CONFIG, risk=LENIENT)
+    result = run(warehouse, strategy=momentum, model_id=None, config=config)
     assert (result.first_session, result.last_session) == (date(2024, 1, 29), date(2024, 2, 9))
     assert set(table(warehouse, schemas.TARGETS)["strategy"]) == {"momentum"}
 
 
-def test_no_scores_in_the_window_is_an_error_and_writes_nothing(warehouse: Warehouse) -> None:
-    with pytest.raises(QuantmillError, match="no score"):
-        run(warehouse, end=date(2024, 1, 5))
-    with pytest.raises(QuantmillError, match="strategy model has no score from 2024-01-24"):
-        run(warehouse, start=date(2024, 1, 24), end=date(2024, 1, 26))
+def test_no_scores_at_all_is_an_error_and_writes_nothing(warehouse: Warehouse) -> None:
+    cut(warehouse, "2024-01-05")
+    with pytest.raises(
+        QuantmillError, match="has no score where model_id = 'm1' between 2024-01-01 and 2024-01-05"
+    ):
+        run(warehouse)
     assert table(warehouse, schemas.EQUITY).is_empty()
 
 
 def test_undefined_figures_are_null_in_the_tables(warehouse: Warehouse) -> None:
-    result = run(warehouse, end=date(2024, 1, 15))
+    cut(warehouse, "2024-01-15")
+    result = run(warehouse)
     assert (result.sessions, result.metrics["sharpe"]) == (1, None)
     stored = dict(table(warehouse, schemas.PERFORMANCE).rows())
     assert stored["sharpe"] is None

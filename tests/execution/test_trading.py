@@ -103,9 +103,7 @@ def test_orders_of_one_session_fill_in_the_next_run(warehouse: Warehouse, home: 
 
 
 @pytest.mark.parametrize("side", ["long", "long_short"])
-def test_replayed_window_leaves_the_tables_of_the_backtest(
-    warehouse: Warehouse, home: Home, side: str
-) -> None:
+def test_replay_leaves_the_tables_of_the_backtest(warehouse: Warehouse, home: Home, side: str) -> None:
     config = book_config(
         replace(DAILY, side=side, k=1), costs=FEES, exits=ExitsConfig(name="test", stop_loss=0.02)
     )
@@ -116,11 +114,10 @@ def test_replayed_window_leaves_the_tables_of_the_backtest(
         book="backtest/x",
         strategy=strategy,
         model_id="m1",
-        start=DAYS[2],
         config=config,
     )
-    result = run(warehouse, home, start=DAYS[2], end=DAYS[-1], config=config)
-    assert len(result.sessions) == 10
+    result = run(warehouse, home, start=DAYS[0], end=DAYS[-1], config=config)
+    assert len(result.sessions) == 12
     assert result.fills
     for table in ("orders", "fills", "targets", "risk_decisions", "positions", "cash_flows"):
         expected = rows(warehouse, f"execution.{table}", "backtest/x")

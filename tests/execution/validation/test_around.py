@@ -1,4 +1,3 @@
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from execution.trials import Trial, TrialResult, count_in
+from execution.trials import Trial
 from execution.validation.around import stable_neighbourhood
 from transforms.schemas_sensitivity import SENSITIVITY, SENSITIVITY_SUMMARY
 from transforms.warehouse import Warehouse
@@ -28,15 +27,14 @@ def sweep(
     trials: list[tuple[dict[str, Any], float, float | None]],
     data: str = "default",
 ) -> None:
-    """A sweep of (values, Sharpe ratio, mean of its neighbours)."""
-    swept = replace(TRIAL, run_id=run_id, dataset=data, config={"of": run_id})
-    count_in(warehouse, [(swept, TrialResult(None, 0.05, 0.0, 0.0, 500, 252))])
+    """A sweep of (config, Sharpe ratio, mean of its neighbours)."""
     name = f"sensitivity/{run_id}"
     best = max(sharpe for _, sharpe, _ in trials)
     summary = {
         "sweep": name,
         "run_id": run_id,
         "strategy": "momentum",
+        "data": replace(TRIAL, dataset=data).data,
         "metric": "sharpe",
         "trials": len(trials),
         "best_value": best,
@@ -48,18 +46,19 @@ def sweep(
             "sweep": name,
             "trial": number,
             "strategy": "momentum",
-            "parameters": json.dumps(values),
+            "parameters": "{}",
+            "config": replace(TRIAL, config=config).fingerprint,
             "sharpe": sharpe,
             "neighbour_mean": mean,
             "neighbours": 3,
         }
-        for number, (values, sharpe, mean) in enumerate(trials)
+        for number, (config, sharpe, mean) in enumerate(trials)
     ]
     warehouse.append(SENSITIVITY, pl.DataFrame(rows))
 
 
-OURS = {"strategy.parameters.lookback": 20, "portfolio.k": 2}
-OTHER = {"strategy.parameters.lookback": 60, "portfolio.k": 2}
+OURS = CONFIG
+OTHER = CONFIG | {"costs": {"slippage_bps": 0.0}}  # the same values of a grid over strategy and portfolio
 
 
 def test_config_in_the_grid_is_judged_by_its_own_neighbours(warehouse: Warehouse) -> None:
