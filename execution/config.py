@@ -60,6 +60,24 @@ class StrategyConfig:
             ok = re.fullmatch(r"[a-z][a-z0-9_]{0,47}", self.name) is not None
             require(ok, "strategy.name", "lower-case letters, digits and _ (at most 48)", self.name)
 
+    @property
+    def uses_predictions(self) -> bool:
+        """Whether a trained model's predictions are traded."""
+        return self.scores == "predictions"
+
+    @property
+    def signals(self) -> dict[str, Any]:
+        """SQL strategy → parameters, of those whose signals are traded."""
+        return {} if self.uses_predictions else {self.name: self.parameters}
+
+    def account_portfolio(self, portfolio: PortfolioConfig) -> PortfolioConfig:
+        """Return how the account's scores become target weights, where ``portfolio`` is what the config says."""
+        return portfolio
+
+    def member_portfolios(self, _portfolio: PortfolioConfig) -> dict[str, PortfolioConfig]:
+        """Return how the scores of each of several strategies become weights of its capital; of one strategy none."""
+        return {}
+
     def require_timeframe(self, timeframe: str) -> None:
         """Refuse a timeframe that the strategy cannot trade.
 
@@ -116,6 +134,9 @@ class RiskConfig:
 class BookConfig:
     """Everything that decides what a book does with its scores: what a backtest and a desk trade by.
 
+    Attributes:
+        members: Of several strategies in one account, name → how its scores become weights of its capital.
+
     Raises:
         ConfigError: where two groups do not go together.
     """
@@ -126,6 +147,7 @@ class BookConfig:
     orders: OrdersConfig = field(default_factory=lambda: OrdersConfig(name="market"))
     exits: ExitsConfig = field(default_factory=lambda: ExitsConfig(name="none"))
     account: AccountConfig = field(default_factory=lambda: AccountConfig(name="auto"))
+    members: dict[str, PortfolioConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(

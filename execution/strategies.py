@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+from execution.combined_config import CombinedConfig
 from execution.config import Parameters, StrategyConfig
 from transforms.config import require, require_choice, require_symbols
 from transforms.features import HIGHER_TIMEFRAMES, timeframes_above
@@ -346,6 +347,7 @@ class SwingTrendConfig(StrategyConfig):
 # Name of the schema → class: what conf/strategy/*.yaml lists under defaults.
 STRATEGIES: dict[str, type[StrategyConfig]] = {
     "plain": PlainStrategyConfig,
+    "combined": CombinedConfig,
     "own": OwnStrategyConfig,
     "factor_composite": FactorCompositeConfig,
     "intraday_mean_reversion": IntradayMeanReversionConfig,

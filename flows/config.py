@@ -218,12 +218,13 @@ class RunConfig:
     def book(self) -> BookConfig:
         """What a book trades by; composing it checks the groups against each other."""
         return BookConfig(
-            portfolio=self.portfolio,
+            portfolio=self.strategy.account_portfolio(self.portfolio),
             risk=self.risk,
             costs=self.costs,
             orders=self.orders,
             exits=self.exits,
             account=self.account,
+            members=self.strategy.member_portfolios(self.portfolio),
         )
 
 
@@ -307,7 +308,7 @@ def to_run_config(composed: DictConfig) -> RunConfig:
 def _require_sql_of(strategy: StrategyConfig) -> None:
     """Raise ``ConfigError`` for a strategy whose scores are to come from SQL that is not there."""
     name = strategy.name
-    if strategy.scores == "predictions" or (STRATEGY_SQL / f"int_signals_{name}.sql").exists():
+    if strategy.uses_predictions or (STRATEGY_SQL / f"int_signals_{name}.sql").exists():
         return
     known = [path.stem.removeprefix("int_signals_") for path in STRATEGY_SQL.glob("int_signals_*.sql")]
     place = f"{STRATEGY_SQL.relative_to(PROJECT)}/int_signals_{name}.sql"

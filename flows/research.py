@@ -20,7 +20,7 @@ def research(run_id: str) -> None:
     tasks.ingest()
     tasks.gate()
     tasks.build()
-    if run.config.strategy.scores == "predictions":
+    if run.config.strategy.uses_predictions:
         tasks.train()
     tasks.backtest()
     if not run.is_sweep:

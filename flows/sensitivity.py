@@ -14,7 +14,7 @@ def sensitivity(run_id: str) -> None:
     tasks.ingest()
     tasks.gate()
     tasks.build()
-    if current().config.strategy.scores == "predictions":
+    if current().config.strategy.uses_predictions:
         tasks.train()
     tasks.sensitivity()
     tasks.sensitivity_report()

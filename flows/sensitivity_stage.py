@@ -95,7 +95,7 @@ def _evaluate(run: Run, combinations: Sequence[Combination]) -> tuple[list[Evalu
         periods=config.features.periods_per_year,
         on_done=lambda done: run.display.update("sensitivity", f"trial {done:,} of {len(tried):,}"),
     )
-    if config.strategy.scores == "predictions":
+    if config.strategy.uses_predictions:
         batches = _predictions(run, panel, tried)
     else:
         batches = _signals(run, panel, volatility, tried, failed)

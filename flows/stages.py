@@ -252,7 +252,7 @@ CHECK_SCORES = Stage(
 
 def score_version(run: Run) -> str:
     """Return the version of the strategy's scores: its model, or the digest of its signals."""
-    if run.config.strategy.scores == "predictions":
+    if run.config.strategy.uses_predictions:
         return str(run.outputs["train"]["model_id"])
     return str(run.outputs["build"]["digests"]["signals"])
 

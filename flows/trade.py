@@ -13,7 +13,7 @@ from ml.registry import champion
 def trade(run_id: str) -> None:
     """Bring the marts up to date, score with the champion, decide and send."""
     run = current()
-    trades_predictions = run.config.strategy.scores == "predictions"
+    trades_predictions = run.config.strategy.uses_predictions
     if trades_predictions:
         champion(run.warehouse)  # without one, say so before any work is done
     tasks.ingest()

@@ -26,7 +26,7 @@ def trial_of_config(config: RunConfig, run_id: str) -> Trial:
 
     source = config.source
     shaping = ["features"]
-    if config.strategy.scores == "predictions":
+    if config.strategy.uses_predictions:
         shaping += ["labels", "split", "model"]
     return Trial(
         strategy=config.strategy.name,

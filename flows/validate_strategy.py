@@ -14,7 +14,7 @@ def validate_strategy(run_id: str) -> None:
     tasks.ingest()
     tasks.gate()
     tasks.build()
-    if current().config.strategy.scores == "predictions":
+    if current().config.strategy.uses_predictions:
         tasks.train()
     tasks.backtest()
     tasks.validate_strategy()
