@@ -186,7 +186,6 @@ class SimulatedBroker:
         if known != symbols:
             state = self._moved(state, known, symbols)
         if t is not None and row >= 0 and row != t:
-            state.positions["bar"] += t - row
             state.orders["bar"] += t - row
         return state
 

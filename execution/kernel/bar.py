@@ -28,11 +28,10 @@ from execution.kernel.desk import (
     Tape,
 )
 from execution.kernel.exits import close_due, close_vanished, due, has_exits
-from execution.kernel.fills import close_trip, look, whole, whole_up
+from execution.kernel.fills import look, whole, whole_up
 from execution.kernel.types import (
     DAY,
     MARGIN_CALL,
-    VANISHED,
     Floats,
     Ints,
     Orders,
@@ -77,7 +76,6 @@ def _split_and_pay(
     symbols: Records,
     prices: Records,
     orders: Records,
-    trips: Records,
     actions: Records,
     lists: Ints,
     ratios: Floats,
@@ -112,8 +110,6 @@ def _split_and_pay(
                 paid_in_lieu = (quantity - kept) * price
                 quantity = kept
             if abs(quantity) < DUST:
-                desk.reason, desk.moment = VANISHED, FORCED
-                close_trip(desk, symbol, trips, i, price)
                 quantity = 0.0
                 desk.is_stale = 1
         paid = quantity * dividend
@@ -261,7 +257,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     """Steps 1 to 7 of a bar; return equity and Σ |quantity × last price|."""
     desk, market = arrays.desk[0], tape.market
     symbols, prices, orders, lists = arrays.symbols, arrays.prices, arrays.orders, arrays.lists
-    fills, trips = arrays.fills, arrays.trips
+    fills = arrays.fills
     desk.trades = desk.commission = desk.fees = 0.0
     desk.dividends = desk.in_lieu = desk.borrow = desk.interest = 0.0
     desk.t = t
@@ -276,7 +272,6 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
         symbols,
         prices,
         orders,
-        trips,
         arrays.actions,
         lists,
         market.split_ratio[t],
@@ -289,7 +284,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     _take_up(arrays, tape, t)
     session = market.session[t]
     if desk.exit_after_missing_sessions > 0 and (t == 0 or session != market.session[t - 1]):
-        close_vanished(desk, symbols, prices, fills, trips, lists, session)
+        close_vanished(desk, symbols, prices, fills, lists, session)
     desk.n_active = 0
     if desk.n_open > 0:
         sort_orders(desk, orders, lists, len(symbols))
@@ -299,10 +294,10 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
         if moment == FORCED or (exiting and moment != AT_THE_CLOSE):
             h = due(desk, symbols, lists, 0)
             while h >= 0:
-                close_due(desk, symbols, orders, fills, trips, lists, tape, h)
+                close_due(desk, symbols, orders, fills, lists, tape, h)
                 h = due(desk, symbols, lists, h + 1)
         if desk.n_active > 0 and moment not in (FORCED, AFTER):
-            carry_out(desk, symbols, orders, fills, trips, lists)
+            carry_out(desk, symbols, orders, fills, lists)
         list_held(desk, symbols, lists)
     return _mark(desk, symbols, prices, lists, market.close[t], session)
 
@@ -315,7 +310,6 @@ def _has_room(arrays: Arrays, new: int) -> bool:
     room: bool = (
         desk.n_orders + 5 * count + new <= len(arrays.orders)
         and desk.n_fills + fills <= len(arrays.fills)
-        and desk.n_trips + fills <= len(arrays.trips)
         and desk.n_actions + count <= len(arrays.actions)
         and desk.n_events + 3 * count + 1 <= len(arrays.events)
     )

@@ -195,7 +195,6 @@ def _try(
     desk: Any,
     symbols: Records,
     fills: Records,
-    trips: Records,
     order: Any,
     reference: float,
 ) -> None:
@@ -217,7 +216,7 @@ def _try(
     desk.reason = order.reason
     desk.is_exact = order.type == LIMIT
     desk.is_forced = is_call
-    filled = fill(desk, symbols, fills, trips, i, order.remaining, reference, bound)
+    filled = fill(desk, symbols, fills, i, order.remaining, reference, bound)
     order.filled += filled
     order.remaining -= filled
     order.obstacle = desk.obstacle
@@ -285,9 +284,7 @@ def _price_at_close(desk: Any, symbol: Any, order: Any) -> float:
 
 
 @compiled
-def carry_out(
-    desk: Any, symbols: Records, orders: Records, fills: Records, trips: Records, lists: Ints
-) -> None:
+def carry_out(desk: Any, symbols: Records, orders: Records, fills: Records, lists: Ints) -> None:
     """Try the active orders at the moment at hand (open, range or close): margin calls, sells, buys."""
     for turn in range(3):
         for k in range(desk.n_active):
@@ -308,7 +305,7 @@ def carry_out(
             else:
                 price = _price_at_close(desk, symbol, order)
             if not math.isnan(price):
-                _try(desk, symbols, fills, trips, order, price)
+                _try(desk, symbols, fills, order, price)
 
 
 @compiled

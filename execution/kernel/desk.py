@@ -36,7 +36,7 @@ def _scalars(table: type) -> list[tuple[str, Any]]:
 DESK = np.dtype(
     _fields(np.int64, "next_order is_started is_ruined is_stale is_summed t")
     + _fields(np.int64, "order reason moment is_exact is_forced obstacle")
-    + _fields(np.int64, "n_fills n_orders n_trips n_actions n_events n_open n_active n_held n_admitted")
+    + _fields(np.int64, "n_fills n_orders n_actions n_events n_open n_active n_held n_admitted")
     + _fields(np.float64, "cash net gross traded sec_rate taf taf_maximum")
     + _fields(np.float64, " ".join(FLOWS))
     + _scalars(Rules)
@@ -70,7 +70,6 @@ class Arrays(NamedTuple):
     plans: Records  # (N,) PLAN
     orders: Records  # ORDER
     fills: Records  # FILL
-    trips: Records  # TRIP
     actions: Records  # ACTION
     events: Records  # RISK_EVENT
     lists: Ints  # (4, M)

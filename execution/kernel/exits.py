@@ -59,7 +59,7 @@ def _target(desk: Any, symbol: Any, side: float) -> float:
 
 @compiled
 def close_vanished(
-    desk: Any, symbols: Records, prices: Records, fills: Records, trips: Records, lists: Ints, session: int
+    desk: Any, symbols: Records, prices: Records, fills: Records, lists: Ints, session: int
 ) -> None:
     """Close what has had no bar for too many sessions (step 3), on the first bar of a session."""
     desk.order, desk.reason, desk.moment = -1, VANISHED, FORCED
@@ -71,7 +71,7 @@ def close_vanished(
         quantity, price = symbols[i].quantity, prices[i].last
         if quantity > 0.0:
             price *= desk.vanished_recovery
-        book_fill(desk, symbols[i], fills, trips, i, -quantity, price, price, 0.0, 0.0)
+        book_fill(desk, symbols[i], fills, i, -quantity, price, price, 0.0, 0.0)
 
 
 @compiled
@@ -133,7 +133,6 @@ def close_due(
     symbols: Records,
     orders: Records,
     fills: Records,
-    trips: Records,
     lists: Ints,
     tape: Tape,
     h: int,
@@ -146,7 +145,7 @@ def close_due(
     reference = _exit_at(desk, symbol)
     look(tape, symbol, desk.t, i)
     desk.order = -1
-    fill(desk, symbols, fills, trips, i, -symbol.quantity, reference, math.nan)
+    fill(desk, symbols, fills, i, -symbol.quantity, reference, math.nan)
     rest = -symbol.quantity
     if abs(rest) >= DUST:
         symbol.is_leaving = 1

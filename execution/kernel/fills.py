@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from execution.kernel.costs import adverse, commission, sale_fees
-from execution.kernel.desk import AT_THE_CLOSE, DUST, FORCED, Tape
+from execution.kernel.desk import AT_THE_CLOSE, DUST, Tape
 from execution.kernel.types import (
     CAP,
     CASH,
@@ -130,7 +130,6 @@ def fill(
     desk: Any,
     symbols: Records,
     fills: Records,
-    trips: Records,
     i: int,
     want: float,
     reference: float,
@@ -170,7 +169,7 @@ def fill(
         symbol.used += shares
     charged = commission(desk, shares, price)
     fees = sale_fees(desk, shares, price) if side < 0.0 else 0.0
-    book_fill(desk, symbol, fills, trips, i, side * shares, price, reference, charged, fees)
+    book_fill(desk, symbol, fills, i, side * shares, price, reference, charged, fees)
     return side * shares
 
 
@@ -179,7 +178,6 @@ def book_fill(
     desk: Any,
     symbol: Any,
     fills: Records,
-    trips: Records,
     i: int,
     signed: float,
     price: float,
@@ -199,30 +197,25 @@ def book_fill(
     row.symbol = i
     row.order = desk.order
     row.reason = desk.reason
+    row.at_close = desk.moment == AT_THE_CLOSE
     row.quantity = signed
     row.price = price
     row.reference = reference
     row.commission = charged
     row.fees = fees
-    _carry_on(desk, symbol, trips, i, signed, price, reference)
+    _carry_on(desk, symbol, signed, price, reference)
 
 
 @compiled
-def _carry_on(
-    desk: Any, symbol: Any, trips: Records, i: int, signed: float, price: float, reference: float
-) -> None:
+def _carry_on(desk: Any, symbol: Any, signed: float, price: float, reference: float) -> None:
     held = symbol.quantity
     after = held + signed
     if abs(after) < DUST:
         after = 0.0
     if math.isnan(symbol.last):
         symbol.last = price
-    if held != 0.0 and held * after <= 0.0:
-        close_trip(desk, symbol, trips, i, price)
     if after != 0.0:
         if held * after <= 0.0:
-            symbol.bar = desk.t
-            symbol.order = desk.order
             symbol.age = 0
             symbol.is_leaving = 0
             symbol.entry = price
@@ -239,24 +232,3 @@ def _carry_on(
         desk.net += (after - held) * symbol.last
         desk.gross += (abs(after) - abs(held)) * symbol.last
     symbol.quantity = after
-
-
-@compiled
-def close_trip(desk: Any, symbol: Any, trips: Records, i: int, price: float) -> None:
-    """Log the position that ends here."""
-    high, low = max(symbol.high, price), min(symbol.low, price)
-    # One that was opened at this very close has seen nothing of the bar's range.
-    if desk.moment == AT_THE_CLOSE and symbol.moment != AT_THE_CLOSE:
-        high, low = max(high, symbol.day_high), min(low, symbol.day_low)
-    trip = trips[desk.n_trips]
-    desk.n_trips += 1
-    trip.symbol = i
-    trip.bar = symbol.bar
-    trip.end_bar = desk.t
-    trip.side = 1 if symbol.quantity > 0.0 else -1
-    trip.order = symbol.order
-    trip.reason = desk.reason
-    trip.high = high
-    trip.low = low
-    symbol.is_leaving = 0
-    symbol.moment = FORCED

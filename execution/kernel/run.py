@@ -20,7 +20,6 @@ from execution.kernel.types import (
     POSITION,
     REPLACED,
     RISK_EVENT,
-    TRIP,
     CostTable,
     Decision,
     Floats,
@@ -33,7 +32,7 @@ from execution.kernel.types import (
 from transforms.errors import QuantmillError
 
 _ROOM = 1 << 18  # orders that the logs are laid out for at first, at most
-_LOGS = ("orders", "fills", "trips", "actions", "events")
+_LOGS = ("orders", "fills", "actions", "events")
 
 
 def run(
@@ -96,7 +95,6 @@ def run(
         fills=arrays.fills[: desk["n_fills"]],
         orders=arrays.orders[: desk["n_orders"]],
         actions=arrays.actions[: desk["n_actions"]],
-        trips=arrays.trips[: desk["n_trips"]],
         risk_events=arrays.events[: desk["n_events"]],
     )
 
@@ -256,7 +254,6 @@ def _arrays(state: State, rules: Rules, costs: CostTable, *, bars: int, sent: in
         plans=np.zeros(count, PLAN),
         orders=orders,
         fills=np.zeros(room, FILL),
-        trips=np.zeros(room, TRIP),
         actions=np.zeros(slack, ACTION),
         events=np.zeros(slack, RISK_EVENT),
         lists=lists,

@@ -91,18 +91,16 @@ ORDER = _record(
     "quantity filled limit stop trail goal remaining limit_level level best",
 )
 # A fill; ``order`` is -1 for exits, buy-ins and vanished symbols that no order carried out. ``reference`` is the price
-# before costs moved it, ``commission`` and ``fees`` are USD.
-FILL = _record("bar symbol order reason", "quantity price reference commission fees")
+# before costs moved it, ``commission`` and ``fees`` are USD; ``at_close`` is 1 where it was filled at the close or
+# the VWAP, else 0.
+FILL = _record("bar symbol order reason at_close", "quantity price reference commission fees")
 # A split or dividend that met a position: new shares per old, the position after it, USD paid.
 ACTION = _record("bar symbol", "ratio quantity cash")
-# A position from flat to flat (or through zero): opening and closing bar, side (1 long, -1 short), id of the opening
-# order, why it was closed, highest and lowest price while held on the split basis of its end.
-TRIP = _record("symbol bar end_bar side order reason", "high low")
 # A change that a risk rule made at a decision; ``symbol`` is -1 for the whole book.
 RISK_EVENT = _record("bar symbol rule", "before after")
-# What is held of a symbol besides its quantity: opening bar and order, closes it was held over, whether the rest of an
-# exit is on its way; average entry price, extremes since, daily volatility when it was opened.
-POSITION = _record("bar order age is_leaving", "entry high low volatility")
+# What is held of a symbol besides its quantity: closes it was held over, whether the rest of an exit is on its way;
+# average entry price, extremes since, daily volatility when it was opened.
+POSITION = _record("age is_leaving", "entry high low volatility")
 
 
 class Market(NamedTuple):
@@ -218,7 +216,6 @@ class Outcome(NamedTuple):
     fills: Records  # FILL
     orders: Records  # ORDER: every order that was open on these bars, those still open included
     actions: Records  # ACTION
-    trips: Records  # TRIP: positions closed on these bars
     risk_events: Records  # RISK_EVENT
 
 

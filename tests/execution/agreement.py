@@ -13,10 +13,20 @@ from tests.execution import reference_simulator
 from tests.execution.reference_book import DUST, FILLED
 from tests.execution.scenarios import Scenario
 
-FILL = ("bar", "symbol", "quantity", "price", "reference", "commission", "fees", "order", "reason")
+FILL = (
+    "bar",
+    "symbol",
+    "quantity",
+    "price",
+    "reference",
+    "commission",
+    "fees",
+    "at_close",
+    "order",
+    "reason",
+)
 ORDER = ("id", "bar", "symbol", "type", "time_in_force", "reason", "status", "end_bar", "obstacle", "filled")
 ACTION = ("bar", "symbol", "ratio", "quantity", "cash")
-TRIP = ("symbol", "bar", "end_bar", "side", "order", "reason", "high", "low")
 EVENT = ("bar", "symbol", "rule", "before", "after")
 Row = tuple[float, ...]
 
@@ -33,7 +43,6 @@ class Result(NamedTuple):
     fills: Sequence[Row]
     orders: Sequence[Row]
     actions: Sequence[Row]
-    trips: Sequence[Row]
     events: Sequence[Row]
 
 
@@ -66,7 +75,6 @@ def by_reference(given: Scenario) -> Result:
             for order in book.orders
         ],
         actions=book.actions,
-        trips=book.trips,
         events=book.risk_events,
     )
 
@@ -93,7 +101,6 @@ def by_kernel(given: Scenario) -> Result:
         fills=_rows(outcome.fills, FILL),
         orders=sorted(_rows(_without_obstacle(outcome.orders), ORDER)),
         actions=_rows(outcome.actions, ACTION),
-        trips=_rows(outcome.trips, TRIP),
         events=_rows(outcome.risk_events, EVENT),
     )
 
@@ -120,7 +127,7 @@ def differences(ours: Result, theirs: Result, *, tolerance: float = 1e-9) -> lis
         found += _arrays(name, getattr(ours, name), getattr(theirs, name), tolerance * scale)
     found += _arrays("quantity", ours.quantity, theirs.quantity, max(DUST, tolerance * scale))
     found += _arrays("weights", ours.weights, theirs.weights, tolerance)
-    for name in ("fills", "orders", "actions", "trips", "events"):
+    for name in ("fills", "orders", "actions", "events"):
         found += _tables(name, getattr(ours, name), getattr(theirs, name))
     return found
 

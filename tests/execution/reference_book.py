@@ -69,6 +69,7 @@ class Fill(NamedTuple):
     reference: float  # price before costs moved it
     commission: float
     fees: float
+    at_close: bool
     order: int
     reason: int
 
@@ -80,7 +81,6 @@ class Position:
     peak: float
     trough: float
     opened: int  # bar
-    order: int  # that opened it
     reference: float  # price before costs of the fill that opened it
     volatility: float  # daily, known when it was opened
     is_from_close: bool  # opened at the close of its bar
@@ -166,7 +166,6 @@ class Book:
     quantity_log: list[list[float]] = field(default_factory=list)
     flow_log: list[list[float]] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
-    trips: list[tuple[Any, ...]] = field(default_factory=list)
     actions: list[tuple[Any, ...]] = field(default_factory=list)
     weights: list[list[float]] = field(default_factory=list)
     risk_events: list[tuple[Any, ...]] = field(default_factory=list)

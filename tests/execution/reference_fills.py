@@ -102,7 +102,7 @@ def fill(
     if not is_exempt:
         book.used[i] += abs(quantity)
     paid, fees = commission(tape, quantity, price), sale_fees(tape, t, quantity, price)
-    done = Fill(t, i, quantity, price, reference, paid, fees, order, reason)
+    done = Fill(t, i, quantity, price, reference, paid, fees, book.is_closing, order, reason)
     book.pay(COMMISSION, -paid)
     book.pay(FEES, -fees)
     book_fill(book, tape, done)
@@ -160,24 +160,14 @@ def book_fill(book: Book, tape: Tape, done: Fill) -> None:
     after = before + done.quantity
     if abs(after) < DUST:
         after = 0.0
-    if position and before * after <= 0:
-        close_trip(book, tape, position, done.bar, i, price, done.reason)
     if after == 0:
         book.positions[i] = None
     elif position is None or before * after < 0:
         sigma = tape.volatility[done.bar][i]
         book.positions[i] = Position(
-            after, price, price, price, done.bar, done.order, done.reference, sigma, book.is_closing
+            after, price, price, price, done.bar, done.reference, sigma, book.is_closing
         )
     else:
         if abs(after) > abs(before):
             position.entry = (before * position.entry + done.quantity * price) / after
         position.quantity = after
-
-
-def close_trip(book: Book, tape: Tape, position: Position, t: int, i: int, price: float, reason: int) -> None:
-    """Record a position that ends at a price, with the best and worst price while it was held."""
-    highest, lowest = max(position.peak, price), min(position.trough, price)
-    if book.is_closing and not (position.is_from_close and position.opened == t):
-        highest, lowest = max(highest, tape.high[t][i]), min(lowest, tape.low[t][i])
-    book.trips.append((i, position.opened, t, position.side, position.order, reason, highest, lowest))

@@ -45,7 +45,7 @@ from tests.execution.reference_book import (
     to_lots,
 )
 from tests.execution.reference_decision import decide
-from tests.execution.reference_fills import book_fill, close_trip, fill
+from tests.execution.reference_fills import book_fill, fill
 from tests.execution.reference_orders import (
     has_level,
     in_turn,
@@ -116,7 +116,6 @@ def split(book: Book, tape: Tape, t: int, i: int, ratio: float) -> None:
             price = tape.open[t][i] if tape.has_bar(t, i) else book.last[i]
             book.pay(IN_LIEU, (position.quantity - kept) * price)
             if kept == 0:
-                close_trip(book, tape, position, t, i, price, VANISHED)
                 book.positions[i] = None
             position.quantity = kept
     for order in book.open_orders:
@@ -163,7 +162,7 @@ def vanished_symbols(book: Book, tape: Tape, t: int) -> None:
         if tape.session[t] - seen >= patience:
             quantity = -book.held(i)
             price = book.last[i] * (tape.rules.vanished_recovery if quantity < 0 else 1.0)
-            book_fill(book, tape, Fill(t, i, quantity, price, price, 0.0, 0.0, NO_ORDER, VANISHED))
+            book_fill(book, tape, Fill(t, i, quantity, price, price, 0.0, 0.0, False, NO_ORDER, VANISHED))
 
 
 # 4. The open

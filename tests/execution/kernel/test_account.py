@@ -34,11 +34,10 @@ def test_fraction_after_a_reverse_split_is_paid_out(bar: float | None, paid: flo
     assert out.flows[1, IN_LIEU] == pytest.approx(paid)
 
 
-def test_position_that_a_reverse_split_leaves_nothing_of_ends_its_trip() -> None:
+def test_position_that_a_reverse_split_leaves_nothing_of_is_paid_out() -> None:
     out = play(market(10, 1000, split_ratio=[1, 0.01]), order(50), whole_shares=True)
     assert out.quantity[1, 0] == 0
     assert out.flows[1, IN_LIEU] == 500
-    assert out.trips["end_bar"].tolist() == [1]
 
 
 def test_short_pays_borrow_by_calendar_days_on_its_last_value() -> None:

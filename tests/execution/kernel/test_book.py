@@ -40,10 +40,21 @@ def test_market_order_fills_at_the_next_open() -> None:
 def test_market_order_fills_at_close_or_vwap_where_the_rules_say_so(where: int, price: float) -> None:
     out = play(market((10, 12, 8, 11)), order(5), fill_at=where)
     assert fills(out) == [(0, 5, pytest.approx(price))]
+    assert out.fills["at_close"].tolist() == [1]
 
 
 def test_market_on_close_fills_at_the_close() -> None:
     assert fills(play(market((10, 12, 8, 11)), order(-5, kind=MARKET_ON_CLOSE))) == [(0, -5, 11)]
+
+
+def test_fills_tell_which_were_made_at_the_close() -> None:
+    rows = [order(5), order(5, kind=LIMIT, limit=9.0), order(5, kind=MARKET_ON_CLOSE)]
+    out = play(market((10, 12, 8, 11)), *rows)
+    assert list(zip(out.fills["price"].tolist(), out.fills["at_close"].tolist(), strict=True)) == [
+        (10.0, 0),
+        (9.0, 0),
+        (11.0, 1),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from execution.kernel.types import (
     VANISHED,
     Outcome,
 )
-from tests.execution.kernel.books import beside, costs, ends, fills, market, order, play, targets
+from tests.execution.kernel.books import costs, ends, fills, market, order, play, targets
 
 
 def last(out: Outcome) -> tuple[int, float, float, int]:
@@ -175,11 +175,3 @@ def test_ruined_book_cancels_its_orders_sells_at_the_next_open_and_stays_flat() 
     assert last(out) == (3, -20, 30, RUIN)
     assert out.equity.tolist() == [1000, -200, -200, -400, -400, -400]
     assert [end[:2] for end in ends(out)[1:]] == [(2, 1), (2, 5)]
-
-
-def test_trip_knows_its_extremes_and_why_it_ended() -> None:
-    bars = beside(market(100, (100, 130, 95, 110), (110, 115, 70, 80)), market(1, 1, 1))
-    out = play(bars, order(5), stop_loss=0.2)
-    (trip,) = out.trips
-    assert (trip["symbol"], trip["bar"], trip["end_bar"], trip["side"], trip["order"]) == (0, 0, 2, 1, 0)
-    assert (trip["reason"], trip["high"], trip["low"]) == (STOP_LOSS, 130, 80)

@@ -14,7 +14,7 @@ from tests.execution.scenarios import Scenario, scenario
 from transforms.errors import QuantmillError
 
 SEEDS = st.integers(min_value=0, max_value=2**31)
-TABLES = ("fills", "actions", "trips", "risk_events")
+TABLES = ("fills", "actions", "risk_events")
 
 
 def whole(given_: Scenario, bars: Market | None = None) -> Outcome:
