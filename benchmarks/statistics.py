@@ -64,7 +64,8 @@ def book() -> tuple[perf.Book, np.ndarray, np.ndarray, np.ndarray]:
         held[symbol[n]] += shares[n]
         change[bar[n], symbol[n]] += shares[n]
     price = close[bar, symbol] * (1 + np.sign(shares) * 5e-4)
-    fills = perf.Fills(bar, symbol, shares, price, close[bar, symbol], np.ones(FILLS), np.zeros(FILLS))
+    paid, none_at_close = np.ones(FILLS), np.zeros(FILLS, dtype=np.int64)
+    fills = perf.Fills(bar, symbol, shares, price, close[bar, symbol], paid, np.zeros(FILLS), none_at_close)
     none, nothing = np.zeros(0, dtype=np.int64), np.zeros(SESSIONS)
     paid = np.bincount(bar, -shares * price - 1, SESSIONS)
     quantity = np.cumsum(change, axis=0)

@@ -22,6 +22,7 @@ class Fills(NamedTuple):
         price: USD per share, slippage included.
         reference: USD per share without slippage.
         commission, fees: USD.
+        at_close: 1 where it was filled at the bar's close or VWAP, 0 where at the open or within the bar.
     """
 
     bar: Ints
@@ -31,6 +32,7 @@ class Fills(NamedTuple):
     reference: Floats
     commission: Floats
     fees: Floats
+    at_close: Ints
 
     @property
     def value(self) -> Floats:

@@ -23,6 +23,7 @@ def match(  # noqa: PLR0917, PLR0915 - a kernel takes arguments by position; one
     ``high`` and ``low`` are (N, T), so that a symbol's bars lie side by side; (N, 0) where nobody asks for extremes.
     """
     bar, symbol, quantity, price = fills.bar, fills.symbol, fills.quantity, fills.price
+    seen_until = bar + fills.at_close  # the first bar whose range was not over at the fill
     names, bars = high.shape
     trip = np.full(names, -1)
     position, basis, seen = np.zeros(names), np.ones(names), np.zeros(names, np.int64)
@@ -45,8 +46,8 @@ def match(  # noqa: PLR0917, PLR0915 - a kernel takes arguments by position; one
         n, shares, fee = symbol[f], quantity[f], fills.commission[f] + fills.fees[f]
         k = trip[n]
         if k >= 0:
-            _scan(real, k, high[n], low[n], (seen[n], bar[f]), basis[n])
-            seen[n] = bar[f]
+            _scan(real, k, high[n], low[n], (seen[n], seen_until[f]), basis[n])
+            seen[n] = seen_until[f]
             _reach(real, k, price[f] * basis[n])
             if position[n] * shares < 0:
                 reduced = min(abs(shares), abs(position[n]))
@@ -63,7 +64,7 @@ def match(  # noqa: PLR0917, PLR0915 - a kernel takes arguments by position; one
                     continue
         if trip[n] < 0:
             k, made = made, made + 1
-            trip[n], position[n], basis[n], seen[n] = k, 0.0, 1.0, bar[f]
+            trip[n], position[n], basis[n], seen[n] = k, 0.0, 1.0, seen_until[f]
             whole[:, k] = (
                 n,
                 1 if shares > 0 else -1,

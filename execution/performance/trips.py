@@ -58,7 +58,8 @@ def match_trips(
     """Return the round trips of a book that began flat.
 
     A fill through zero closes one trip and opens the next; its costs are shared by shares. Excursions take in the
-    prices of the trip's fills and the range of every bar at whose close it stood, the opening's among them.
+    prices of the trip's fills and the ranges of bars, from that of the entry (the next one's, where the entry was at
+    the close or the VWAP) to the last before the exit (the exit's own, where that was at the close or the VWAP).
 
     Args:
         marks: Last price of each symbol (USD), (N,).

@@ -11,10 +11,11 @@ from execution.types import Floats
 
 
 def fills(*rows: tuple[float, ...]) -> Fills:
-    """Fills from rows of bar, symbol, quantity, price and, if not the price and 0, reference, commission, fees."""
-    whole = [(*row, *(row[3], 0.0, 0.0)[len(row) - 4 :]) for row in rows]
-    columns = np.array(whole, dtype=float).reshape(len(rows), 7).T
-    return Fills(columns[0].astype(np.int64), columns[1].astype(np.int64), *map(np.array, columns[2:]))
+    """Fills of bar, symbol, quantity, price and, if not the price and 0, reference, commission, fees, at_close."""
+    whole = [(*row, *(row[3], 0.0, 0.0, 0)[len(row) - 4 :]) for row in rows]
+    columns = Fills._make(np.array(whole, dtype=float).reshape(len(rows), 8).T.copy())
+    ints = {name: getattr(columns, name).astype(np.int64) for name in ("bar", "symbol", "at_close")}
+    return columns._replace(**ints)
 
 
 def actions(*rows: tuple[float, ...]) -> Actions:

@@ -76,6 +76,28 @@ def test_excursions_take_in_fills_and_the_bars_at_whose_close_the_position_stood
     assert (short["mae"], short["mfe"]) == (pytest.approx(-0.10), pytest.approx(0.08))
 
 
+def test_entry_at_the_close_saw_none_of_its_bar_and_exit_at_the_close_saw_all() -> None:
+    high, low = np.full((10, 1), 101.0), np.full((10, 1), 99.0)
+    low[1], high[1] = 50.0, 150.0
+    low[3], high[3] = 96.0, 107.0
+
+    def at_close(bar: int, shares: float, price: float) -> tuple[float, ...]:
+        return (bar, 0, shares, price, price, 0.0, 0.0, 1)
+
+    bought = at_close(1, 1, 100.0), at_close(1, 1, 100.0)
+    trip = only(trips_of(*bought, at_close(3, -2, 104.0), high=high, low=low, marks=[0.0]))
+    assert (trip["mae"], trip["mfe"]) == (pytest.approx(-0.04), pytest.approx(0.07))
+    turned = trips_of(*bought, at_close(3, -4, 104.0), high=high, low=low, marks=[104.0])
+    assert turned.mfe.tolist() == [pytest.approx(0.07), pytest.approx(5 / 104)]
+
+
+def test_trip_from_close_to_close_of_one_bar_has_only_its_prices() -> None:
+    high, low = np.full((10, 1), 150.0), np.full((10, 1), 50.0)
+    rows = [(1, 0, shares, price, price, 0.0, 0.0, 1) for shares, price in ((1, 100.0), (-1, 101.0))]
+    trip = only(trips_of(*rows, high=high, low=low, marks=[0.0]))
+    assert (trip["mae"], trip["mfe"]) == (0.0, pytest.approx(0.01))
+
+
 def test_excursions_stand_on_the_split_basis_of_the_opening() -> None:
     high, low = np.full((10, 1), 101.0), np.full((10, 1), 99.0)
     high[4:], low[4:] = 52.0, 49.0  # two for one
