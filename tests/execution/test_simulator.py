@@ -186,7 +186,7 @@ def test_a_portfolio_that_asks_for_the_account_runs_as_one_that_does_not(rebalan
         for portfolio in (plain, halting)
     )
     assert {REASONS[code] for code in one.outcome.fills["reason"]} == {"target", "stop_loss"}
-    for name in ("cash", "equity", "quantity", "flows", "fills", "weights", "trips"):
+    for name in ("cash", "equity", "quantity", "flows", "fills", "weights"):
         np.testing.assert_array_equal(getattr(one.outcome, name), getattr(two.outcome, name), err_msg=name)
     ids = ["id", "bar", "symbol", "status", "end_bar", "quantity", "filled"]
     assert one.outcome.orders[ids].tolist() == two.outcome.orders[ids].tolist()
