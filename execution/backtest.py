@@ -9,8 +9,9 @@ from datetime import date
 import numpy as np
 
 from execution import tables
+from execution.combination import load_strategy
 from execution.config import BookConfig, StrategyConfig
-from execution.panel import load_panel, load_scores
+from execution.panel import load_panel
 from execution.performance import SESSIONS_PER_YEAR
 from execution.rules import load_terms
 from execution.simulator import simulate
@@ -70,14 +71,14 @@ def run_backtest(
         QuantmillError: If there are no bars or no scores, or a decision fails.
     """
     panel = load_panel(warehouse)
-    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=config.portfolio)
+    terms = load_terms(warehouse, home, panel, config)
+    scores = load_strategy(warehouse, terms, strategy=strategy, model_id=model_id, config=config)
     scored = np.flatnonzero(scores.has_score)
     if scored.size == 0:
         raise QuantmillError(
             f"strategy {strategy.name} has no score from {panel.session_date[0]} to {panel.session_date[-1]}; "
             "build more scores"
         )
-    terms = load_terms(warehouse, home, panel, config)
     result = simulate(scores, terms, book=book, config=config, first=int(scored[0]))
     measured = statistics_of(
         result,

@@ -24,7 +24,8 @@ class AllocationConfig:
         target_volatility: Volatility per year (fraction) that the shares are scaled to, within ``total``; 0: off.
         kelly_fraction: Part of the growth-optimal shares that ``kelly`` takes.
         lookback: Sessions of the strategies' returns that are looked at.
-        min_history: Sessions of returns that every strategy must have before these count; until then shares are equal.
+        min_history: Sessions of returns, not all alike, that every strategy must have before these count; until then
+            shares are equal.
         drift: Capital is moved when a strategy's share has come further than this from what it should be; 0: at every
             decision.
     """
@@ -156,7 +157,7 @@ class CombinedConfig(StrategyConfig):
             side="long_short" if any(one.side == "long_short" for one in own) else "long",
             k=0,
             weighting="score",
-            gross=min(4.0, self.allocation.total * max(one.gross for one in own)),
+            gross=min(4.0, self.allocation.total * max(1.0, *(one.gross for one in own))),
             rebalance=portfolio.rebalance,
             min_trade_weight=portfolio.min_trade_weight,
             whole_shares=portfolio.whole_shares,

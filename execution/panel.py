@@ -16,12 +16,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from execution.config import AccountConfig, PortfolioConfig, StrategyConfig
-from execution.types import Floats, Scores
+from execution.types import Floats, RiskDecision, Scores
 from transforms.errors import ConfigError, QuantmillError, nearest
 from transforms.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from execution.kernel.types import Market
+
+Notes = tuple[tuple[int, RiskDecision], ...]
 
 
 @dataclass(frozen=True)
@@ -175,12 +177,14 @@ class ScorePanel:
 
     Attributes:
         score, confidence, volatility: (T, N); see ``Scores``.
+        notes: (row, note) of what was decided on the way to the scores.
     """
 
     strategy: str
     score: Floats
     confidence: Floats
     volatility: Floats
+    notes: Notes = ()
 
     @cached_property
     def has_score(self) -> NDArray[np.bool_]:

@@ -13,11 +13,11 @@ from execution.calendar import rebalances
 from execution.config import BookConfig
 from execution.kernel import State, decide, new_state, run, withdraw
 from execution.kernel.types import FLOWS, ORDER, Orders, Outcome, Records, Targets
-from execution.panel import Panel, ScorePanel
+from execution.panel import Notes, Panel, ScorePanel
 from execution.performance import Actions, Fills, Trips, match_trips
 from execution.reasons import weights_held
 from execution.rules import Terms
-from execution.targets import Notes, Standing, TargetBuilder
+from execution.targets import Standing, TargetBuilder
 from execution.types import Floats
 from transforms.errors import QuantmillError
 

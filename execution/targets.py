@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,10 +22,8 @@ from execution.construction import (
 )
 from execution.costs import linear_costs
 from execution.kernel.types import CostTable
-from execution.panel import Panel, ScorePanel
-from execution.types import Floats, RiskDecision
-
-Notes = tuple[tuple[int, RiskDecision], ...]
+from execution.panel import Notes, Panel, ScorePanel
+from execution.types import Floats
 
 
 class Standing(NamedTuple):
@@ -71,7 +70,7 @@ class TargetBuilder:
         history = self._history if needs_history(config) else None
         scores = self._scores.at(t)
         if standing is None:
-            return construct(inputs_at(history, t, panel.symbols, scores, config), config)
+            return self._told(t, construct(inputs_at(history, t, panel.symbols, scores, config), config))
         costs = linear_costs(self._costs, t, price=panel.last_close[t], volatility=panel.volatility[t])
         inputs = inputs_at(
             history,
@@ -84,7 +83,12 @@ class TargetBuilder:
             equity=standing.equity,
             peak=standing.peak,
         )
-        return construct(inputs, config)
+        return self._told(t, construct(inputs, config))
+
+    def _told(self, t: int, built: Construction) -> Construction:
+        """Return a construction with what its scores have to say."""
+        notes = tuple(note for row, note in self._scores.notes if row == t)
+        return replace(built, notes=notes + built.notes) if notes else built
 
     def all(self, rows: NDArray[np.int64]) -> tuple[Floats, Notes]:
         """Return the target weights at many closes, (R, N), with (row, note) of what was changed on the way.
@@ -92,7 +96,9 @@ class TargetBuilder:
         For portfolios that need not be told how the book stands.
         """
         if is_by_scores_alone(self._config):
-            return weights_of_all(self._panel.symbols, self._scores, rows, self._config), ()
+            chosen = set(rows.tolist())
+            notes = tuple(note for note in self._scores.notes if note[0] in chosen)
+            return weights_of_all(self._panel.symbols, self._scores, rows, self._config), notes
         built = [self.at(t) for t in rows.tolist()]
         weights = np.array([one.weights for one in built]).reshape(len(rows), len(self._panel.symbols))
         notes = tuple((t, note) for t, one in zip(rows.tolist(), built, strict=True) for note in one.notes)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from execution.brokers.base import open_broker
+from execution.combination import load_strategy
 from execution.config import BookConfig, BrokerConfig, StrategyConfig
 from execution.desk import Desk
 from execution.journal import Journal
 from execution.journal_records import DECIDED, MISSED, NO_REBALANCE, NO_SCORES, JournaledOrder
 from execution.mirror import mirror
-from execution.panel import Panel, ScorePanel, load_panel, load_scores
+from execution.panel import Panel, ScorePanel, load_panel
 from execution.rules import load_terms
 from execution.types import Fill
 from transforms.errors import QuantmillError, RiskHaltError
@@ -101,8 +102,8 @@ def trade(
     if is_replay and session is not None:
         raise QuantmillError(f"trade either one session ({session}) or a window ({start} to {end}), not both")
     panel = load_panel(warehouse, end=session or end)
-    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=config.portfolio)
     terms = load_terms(warehouse, home, panel, config)
+    scores = load_strategy(warehouse, terms, strategy=strategy, model_id=model_id, config=config)
     targets = _replayed(panel, scores, start) if is_replay else _asked(panel, session)
     if not broker.is_simulated:
         _require_newest(warehouse, panel, targets, broker.name)

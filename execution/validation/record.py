@@ -9,8 +9,9 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from execution.combination import load_strategy
 from execution.config import BookConfig, StrategyConfig
-from execution.panel import load_panel, load_scores
+from execution.panel import load_panel
 from execution.rules import load_terms
 from execution.statistics_config import StatisticsConfig
 from execution.trials import Trial
@@ -77,8 +78,8 @@ def run_validation(
             f"{book} has no equity in execution.equity: backtest it before it is validated (flow=backtest)"
         )
     panel = load_panel(warehouse)
-    scores = load_scores(warehouse, panel, strategy=strategy, model_id=model_id, portfolio=config.portfolio)
     terms = load_terms(warehouse, home, panel, config)
+    scores = load_strategy(warehouse, terms, strategy=strategy, model_id=model_id, config=config)
     first = int(np.flatnonzero(scores.has_score)[0])
     evidence = examine(
         Setting(scores, terms, config, first),

@@ -1,0 +1,150 @@
+"""How an account's capital is divided between strategies, and when it is moved.
+
+A strategy's returns are those of its own backtest (``execution.combination``), so that what is decided at a close rests
+on what was known at it, and a replay decides alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from execution.combined_config import AllocationConfig
+from execution.construction import ConstructionInputs, History, construct, needs_history
+from execution.construction.covariance import has_history
+from execution.panel import Notes, Panel
+from execution.portfolio_config import (
+    CovarianceConfig,
+    LimitsConfig,
+    ObjectiveConfig,
+    PortfolioConfig,
+    SizingConfig,
+)
+from execution.types import Floats, RiskDecision, Scores
+
+RULE = "allocation"
+
+
+class Shares(NamedTuple):
+    """The division of an account's capital, bar by bar.
+
+    Attributes:
+        held: Each strategy's part of the account (fraction of equity), (T, S): what it was given, grown by its returns;
+            what is decided at a close is in force at it. 0 before it has begun.
+        notes: (row, note) of each time that capital was moved, and of what could not be estimated.
+    """
+
+    held: Floats
+    notes: Notes
+
+
+def allocate(
+    names: tuple[str, ...],
+    equity: Floats,
+    panel: Panel,
+    rows: NDArray[np.int64],
+    config: AllocationConfig,
+) -> Shares:
+    """Divide capital between strategies at the given closes, and let their parts drift in between.
+
+    At each of ``rows`` it is worked out what every strategy that has begun should have. Where one has come further than
+    ``drift`` from it, or begins, all of them are given what they should have; else nobody is touched.
+
+    Args:
+        names: The strategies, (S,).
+        equity: Of each strategy's own backtest at the panel's closes, (T, S); NaN before it begins. One that is used up
+            gets nothing more.
+        rows: The panel's rows on which capital may be moved, ascending, (R,).
+    """
+    growth = np.ones_like(equity)
+    np.divide(equity[1:], equity[:-1], out=growth[1:], where=(equity[:-1] > 0) & np.isfinite(equity[1:]))
+    desired = _Desired(names, equity, panel, config)
+    held = np.zeros_like(equity)
+    shares = np.zeros(len(names))
+    notes: list[tuple[int, RiskDecision]] = []
+    due = set(rows.tolist())
+    for t in range(len(equity)):
+        capital = shares * np.maximum(growth[t], 0.0)
+        shares = capital / (1.0 - shares.sum() + capital.sum())
+        if t in due and (begun := equity[t] > 0).any():
+            wanted, said = desired.at(t, begun)
+            away = float(np.max(np.abs(wanted - shares)))
+            is_new = bool(np.any((shares == 0) & (wanted > 0)))
+            notes += [(t, note) for note in said]
+            if is_new or away > config.drift:
+                notes.append((t, _moved(names, shares, wanted, away)))
+                shares = wanted
+        held[t] = shares
+    return Shares(held, tuple(notes))
+
+
+def _moved(names: tuple[str, ...], before: Floats, after: Floats, away: float) -> RiskDecision:
+    parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, after.tolist(), strict=True))
+    reason = f"capital moved to {parts}; a share was {away:.1%} from where it should be"
+    return RiskDecision("*", RULE, float(before.sum()), float(after.sum()), reason)
+
+
+class _Desired:
+    """What each strategy should have, from its returns up to a close."""
+
+    def __init__(
+        self, names: tuple[str, ...], equity: Floats, panel: Panel, config: AllocationConfig
+    ) -> None:
+        self._names = names
+        self._equity = equity
+        self._panel = panel
+        self._config = config
+        self._portfolio = _portfolio(config)
+
+    @cached_property
+    def _history(self) -> History:
+        panel, equity = self._panel, self._equity
+        has_begun = np.isfinite(equity)
+        rows = np.where(has_begun, np.arange(len(equity))[:, None], -1)
+        ends = np.flatnonzero(np.append(np.diff(panel.session) != 0, True))
+        return History(equity, rows, np.zeros_like(equity), panel.benchmark, panel.session, ends)
+
+    def at(self, t: int, begun: NDArray[np.bool_]) -> tuple[Floats, tuple[RiskDecision, ...]]:
+        """Return the shares (S,) at the close of row ``t``, and what is to be said of them."""
+        config, portfolio = self._config, self._portfolio
+        score = np.array([config.shares.get(name, 0.0) / config.total for name in self._names])
+        if config.weighting != "fixed":
+            score[:] = 1.0
+        score[~begun] = np.nan
+        none = np.full(len(score), np.nan)
+        inputs = ConstructionInputs(self._names, Scores("allocation", score, none, none))
+        if needs_history(portfolio):
+            returns = self._history.returns(t, config.lookback)
+            if not has_history(returns, portfolio.covariance)[begun].all():
+                return self._equal(begun), ()
+            inputs = replace(inputs, returns=returns)
+        built = construct(inputs, portfolio)
+        if np.isfinite(built.weights).all():
+            shares: Floats = np.maximum(built.weights, 0.0)
+            return shares, ()
+        notes = tuple(
+            replace(note, rule=RULE, reason=f"{note.reason}: shares are equal") for note in built.notes
+        )
+        return self._equal(begun), notes
+
+    def _equal(self, begun: NDArray[np.bool_]) -> Floats:
+        each = min(self._config.total / np.count_nonzero(begun), self._config.max_share)
+        return np.where(begun, each, 0.0)
+
+
+def _portfolio(config: AllocationConfig) -> PortfolioConfig:
+    """Return the construction that the strategies are the names of."""
+    return PortfolioConfig(
+        name=RULE,
+        k=0,
+        weighting={"fixed": "score"}.get(config.weighting, config.weighting),
+        gross=config.total,
+        covariance=CovarianceConfig(lookback=config.lookback, min_history=config.min_history),
+        objective=ObjectiveConfig(expected_return="history", kelly_fraction=config.kelly_fraction),
+        limits=LimitsConfig(max_weight=config.max_share if config.max_share < config.total else 0.0),
+        sizing=SizingConfig(target_volatility=config.target_volatility),
+    )

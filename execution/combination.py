@@ -1,0 +1,170 @@
+"""Several strategies in one account: what each wants of its own capital, summed by their parts of the account.
+
+Every strategy first trades alone, with the account's costs, orders, exits and risk rules: its own backtest. What the
+account wants at a close is the sum of what the strategies hold then, or have just decided to hold, each by its part of
+the capital. The account trades the difference to what it holds: opposite wishes cancel before they cost anything. Both
+the backtests and the shares at a close depend on no later bar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from execution.allocation import Shares, allocate
+from execution.calendar import rebalances
+from execution.combined_config import CombinedConfig
+from execution.config import BookConfig, StrategyConfig
+from execution.panel import ScorePanel, load_scores
+from execution.rules import Terms, kernel_rules
+from execution.simulator import SimulationResult, simulate
+from execution.types import Floats
+from transforms.errors import QuantmillError
+from transforms.warehouse import Warehouse
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombinedScores(ScorePanel):
+    """What several strategies want together; a score is a target weight over ``gross``.
+
+    A confidence is the highest that a strategy had which wants the symbol, at its last decision.
+
+    Attributes:
+        members: The strategies, (S,).
+        scores: Of each, (S,).
+        weights: What each wants of its own capital (signed fraction of it), (T, N) each.
+        shares: Each one's part of the account.
+        alone: Equity of each one's own backtest at the closes (USD), (T, S); NaN before it begins.
+        gross: What a score of 1 stands for (fraction of equity).
+    """
+
+    members: tuple[str, ...]
+    scores: tuple[ScorePanel, ...]
+    weights: tuple[Floats, ...]
+    shares: Shares
+    alone: Floats
+    gross: float
+
+    def stakes(self, t: int) -> Floats:
+        """Return what each strategy wants of the account at the close of row ``t`` (fraction of equity), (S, N)."""
+        own = np.array([weights[t] for weights in self.weights])
+        wanted: Floats = own * self.shares.held[t][:, None]
+        return wanted
+
+
+def load_strategy(
+    warehouse: Warehouse,
+    terms: Terms,
+    *,
+    strategy: StrategyConfig,
+    model_id: str | None,
+    config: BookConfig,
+) -> ScorePanel:
+    """Load the scores of a strategy, or of several that share an account, onto the panel of ``terms``.
+
+    Raises:
+        QuantmillError: as ``load_scores``; if a member cannot be simulated, with a note that names it.
+    """
+    if not isinstance(strategy, CombinedConfig):
+        return load_scores(
+            warehouse, terms.panel, strategy=strategy, model_id=model_id, portfolio=config.portfolio
+        )
+    members = {
+        name: load_scores(
+            warehouse, terms.panel, strategy=member, model_id=model_id, portfolio=config.members[name]
+        )
+        for name, member in strategy.members.items()
+    }
+    return combine(members, terms, strategy=strategy, config=config)
+
+
+def combine(
+    members: Mapping[str, ScorePanel], terms: Terms, *, strategy: CombinedConfig, config: BookConfig
+) -> CombinedScores:
+    """Return what several strategies want together at every close.
+
+    Args:
+        members: Name → its scores.
+        config: The account's; ``members`` has each one's portfolio.
+
+    Raises:
+        QuantmillError: If a member has no scores on the panel or cannot be simulated; the error carries a
+            note that names the member.
+    """
+    panel = terms.panel
+    shape = panel.close.shape
+    names = tuple(members)
+    weights, alone = [], np.full((len(panel), len(names)), np.nan)
+    confidence = np.zeros(shape)
+    for s, (name, scores) in enumerate(members.items()):
+        result = _alone(name, scores, terms, config)
+        alone[result.rows, s] = result.equity
+        wanted = wanted_by(result)
+        weights.append(wanted)
+        np.maximum(confidence, _last_confidence(result), out=confidence, where=wanted != 0)
+    rows = np.flatnonzero(rebalances(panel.dates, config.portfolio.rebalance))
+    shares = allocate(names, alone, panel, rows, strategy.allocation)
+    total = np.zeros(shape)
+    for s, wanted in enumerate(weights):
+        total += shares.held[:, s, None] * wanted
+    total /= config.portfolio.gross
+    total[~np.isfinite(alone).any(axis=1)] = np.nan
+    return CombinedScores(
+        strategy=strategy.name,
+        score=total,
+        confidence=confidence,
+        volatility=np.full(shape, np.nan),
+        notes=shares.notes,
+        members=names,
+        scores=tuple(members.values()),
+        weights=tuple(weights),
+        shares=shares,
+        alone=alone,
+        gross=config.portfolio.gross,
+    )
+
+
+def _alone(name: str, scores: ScorePanel, terms: Terms, config: BookConfig) -> SimulationResult:
+    """Return a member's own backtest, from its first scores on."""
+    own = replace(config, portfolio=config.members[name], members={})
+    scored = np.flatnonzero(scores.has_score)
+    if not scored.size:
+        raise QuantmillError(f"strategy {name} has no score on the bars of the universe; build more scores")
+    return simulate(
+        scores,
+        replace(terms, rules=kernel_rules(own)),
+        book=f"{name} alone",
+        config=own,
+        first=int(scored[0]),
+    )
+
+
+def wanted_by(result: SimulationResult) -> Floats:
+    """Return what a book wants at each of the panel's closes, (T, N): what it holds, or has just decided to hold.
+
+    Signed fractions of its equity; 0 before it begins and once its equity is used up.
+    """
+    wanted = np.zeros(result.panel.close.shape)
+    equity = result.equity[:, None]
+    held = np.zeros_like(result.market_value)
+    np.divide(result.market_value, equity, out=held, where=equity > 0)
+    wanted[result.rows] = held
+    decided = result.outcome.weights
+    is_alive = result.equity[result.decided - result.first] > 0
+    chosen = np.isfinite(decided) & is_alive[:, None]
+    wanted[result.decided] = np.where(chosen, decided, wanted[result.decided])
+    return wanted
+
+
+def _last_confidence(result: SimulationResult) -> Floats:
+    """Return each symbol's confidence at the book's newest decision up to a close, (T, N); 0 where there is none."""
+    decided: NDArray[np.int64] = result.decided
+    count = len(result.panel)
+    newest = np.searchsorted(decided, np.arange(count), side="right") - 1
+    known = np.zeros(result.panel.close.shape)
+    has_decided = newest >= 0
+    known[has_decided] = np.nan_to_num(result.scores.confidence[decided[newest[has_decided]]])
+    return known
