@@ -7,15 +7,11 @@ memory; ours reads from the warehouse's file and writes to it, through dbt.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +23,7 @@ from benchmarks.engines.protocol import heard
 from benchmarks.growth import draw
 from benchmarks.market import Size, daily_bars, write_qlib, write_source
 from benchmarks.measure import Cost, table, watch
+from benchmarks.suite import carry_out, goal, quantmill, stage_seconds, title
 from transforms.paths import PROJECT
 
 _TOLERANCE = 1e-3  # standard deviations: qlib's single precision, polars' running sums
@@ -58,7 +55,7 @@ class Bench:
 
     root: Path
     size: Size
-    disagreements: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     @cached_property
     def peers(self) -> Path | None:
@@ -138,19 +135,7 @@ class Bench:
         agreement = compare(ours, theirs, warm_up=WARM_UP)
         print(f"- {engine}: {agreement}")
         if not agreement.holds(_TOLERANCE):
-            self.disagreements.append(engine)
-
-
-def quantmill(home: Path, *overrides: str) -> Cost:
-    """Run the command itself in a home."""
-    command = [sys.executable, "-m", "flows", *overrides]
-    return watch(" ".join(overrides), command, environment={"QUANTMILL_HOME": str(home)}, folder=PROJECT)
-
-
-def title(case: str, what: str) -> None:
-    """Print a case's heading: when, where and how it was measured."""
-    cores = os.cpu_count()
-    print(f"\n### {what}\n\n`python -m benchmarks.features {case}`, {date.today()}, {cores} cores\n")  # noqa: DTZ011
+            self.failures.append(engine)
 
 
 def show(timings: list[Timing]) -> None:
@@ -172,11 +157,6 @@ def show(timings: list[Timing]) -> None:
     print(table(header, rows), flush=True)
 
 
-def goal(what: str, measured: float, limit: float) -> None:
-    """Print whether a figure is within what we promise."""
-    print(f"- {what}: {measured:.2f}, at most {limit:g}: {'met' if measured <= limit else 'MISSED'}")
-
-
 def _beside_qlib(bench: Bench, case: str, ours: Timing, sample: Path) -> list[Timing]:
     """Run polars both ways and qlib; compare each with ours and print the table. Return the peers' figures."""
     runs = [bench.peer("polars_factors", case, repeats=3, strategy=way) for way in ("over", "partition")]
@@ -191,7 +171,7 @@ def _beside_qlib(bench: Bench, case: str, ours: Timing, sample: Path) -> list[Ti
 
 def alpha158(bench: Bench) -> None:
     """All 158 factors of qlib's Alpha158."""
-    title("alpha158", f"Alpha158, {bench.size} daily bars")
+    title("features alpha158", f"Alpha158, {bench.size} daily bars")
     overrides = bench.overrides(bench.size, ("alpha158",))
     ours, sample = bench.ours(
         bench.home(f"{bench.size.symbols}-{bench.size.bars}", overrides),
@@ -209,7 +189,7 @@ def alpha158(bench: Bench) -> None:
 
 def factors(bench: Bench) -> None:
     """Fourteen of them."""
-    title("factors", f"Fourteen factors of Alpha158, {bench.size} daily bars")
+    title("features factors", f"Fourteen factors of Alpha158, {bench.size} daily bars")
     columns = ",".join(name.lower() for name in FACTORS)
     overrides = [*bench.overrides(bench.size, ("alpha158",)), f"features.alpha158_columns=[{columns}]"]
     ours, sample = bench.ours(
@@ -228,7 +208,7 @@ def factors(bench: Bench) -> None:
 
 def core(bench: Bench) -> None:
     """The indicators of ``core``; TA-Lib has a part of them."""
-    title("core", f"core, {bench.size} daily bars")
+    title("features core", f"core, {bench.size} daily bars")
     overrides = bench.overrides(bench.size, ("core",))
     ours, sample = bench.ours(
         bench.home(f"{bench.size.symbols}-{bench.size.bars}", overrides), overrides, ("int_features_core",)
@@ -242,7 +222,7 @@ def core(bench: Bench) -> None:
 
 def append(bench: Bench) -> None:
     """One more session after a full build: what the models of ``core`` take to catch up, and the whole command."""
-    title("append", f"One session more, {bench.size} daily bars")
+    title("features append", f"One session more, {bench.size} daily bars")
     home = bench.root / "home-append"
     shutil.rmtree(home, ignore_errors=True)
     source = bench.data(bench.size) / "source"
@@ -260,7 +240,7 @@ def append(bench: Bench) -> None:
             [
                 what,
                 f"{cost.seconds:.1f}",
-                f"{_stage_seconds(home):.2f}",
+                f"{stage_seconds(home)['build']:.2f}",
                 f"{sum(seconds.values()):.2f}",
                 f"{seconds['int_features_core']:.2f}",
                 f"{cost.peak_mib:,.0f}",
@@ -284,16 +264,9 @@ def _model_seconds(home: Path) -> dict[str, float]:
     return {name[2]: seconds for name, seconds in named if name[0] == "model"}
 
 
-def _stage_seconds(home: Path) -> float:
-    """Return the seconds of the newest run's build stage."""
-    manifest = max((home / "runs").glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    stages: dict[str, dict[str, float]] = json.loads(manifest.read_text())["stages"]
-    return stages["build"]["seconds"]
-
-
 def intraday(bench: Bench) -> None:
     """A year of minute bars."""
-    title("intraday", f"core and intraday, {bench.minutes} minute bars")
+    title("features intraday", f"core and intraday, {bench.minutes} minute bars")
     overrides = [
         "source=synthetic",
         "source.timeframe=1m",
@@ -312,7 +285,7 @@ def intraday(bench: Bench) -> None:
 
 def growth(bench: Bench) -> None:
     """How the cost grows with symbols, bars and columns; a table and a plot."""
-    title("growth", "How the cost grows")
+    title("features growth", "How the cost grows")
     sets = ("core", "timeseries", "alpha158")
     symbols, bars = bench.size.symbols, bench.size.bars
     middle = Size(symbols // 2, bars)
@@ -362,22 +335,7 @@ CASES: dict[str, Callable[[Bench], None]] = {
 
 def main() -> None:
     """Carry out the chosen cases."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(CASES)}; all if none is given")
-    parser.add_argument("--folder", type=Path, help="where bars, homes and peers are kept for the next time")
-    parser.add_argument("--symbols", type=int, default=_DAILY.symbols)
-    parser.add_argument("--bars", type=int, default=_DAILY.bars)
-    chosen = parser.parse_args()
-    if unknown := [case for case in chosen.cases if case not in CASES]:
-        parser.error(f"no case {unknown[0]!r}; there are {', '.join(CASES)}")
-    with tempfile.TemporaryDirectory() as scratch:
-        root = Path(chosen.folder or scratch).resolve()
-        root.mkdir(parents=True, exist_ok=True)
-        bench = Bench(root, Size(chosen.symbols, chosen.bars))
-        for case in chosen.cases or list(CASES):
-            CASES[case](bench)
-    if bench.disagreements:
-        sys.exit(f"\nthese engines disagree with ours: {', '.join(bench.disagreements)}")
+    carry_out(__doc__, CASES, lambda root, given: Bench(root, Size(given.symbols, given.bars)), size=_DAILY)
 
 
 if __name__ == "__main__":

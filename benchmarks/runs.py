@@ -7,17 +7,14 @@ over the process and its children (Prefect's temporary server included), sampled
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from benchmarks.measure import table, watch
-from transforms.paths import Home
-from transforms.warehouse import Warehouse
+from benchmarks.measure import table
+from benchmarks.suite import quantmill, stage_seconds
 
 
 @dataclass(frozen=True)
@@ -32,15 +29,8 @@ class Measured:
 
 def measure(what: str, home: Path, *args: str, limit: str = "") -> Measured:
     """Run ``quantmill`` with ``args`` and return what it cost."""
-    cost = watch(what, [sys.executable, "-m", "flows", *args], environment={"QUANTMILL_HOME": str(home)})
+    cost = quantmill(home, *args)
     return Measured(what, cost.seconds, cost.peak_mib, limit)
-
-
-def stages(home: Path) -> dict[str, float]:
-    """Return stage → seconds of the newest run."""
-    with Warehouse(Home(home).warehouse, read_only=True) as warehouse:
-        text = warehouse.value("select stages from ops.runs order by started_at desc limit 1")
-    return {name: timing["seconds"] for name, timing in json.loads(text).items()}
 
 
 def main_job(root: Path) -> list[Measured]:
@@ -63,7 +53,7 @@ def large(root: Path) -> list[Measured]:
         home = root / f"large-{symbols}"
         size = (f"source.symbol_count={symbols}", "source.bar_count=3500")
         command = measure(f"{symbols} × 3,500, whole command", home, "flow=build", "source=synthetic", *size)
-        parts = {name: seconds for name, seconds in stages(home).items() if name != "publish"}
+        parts = {name: seconds for name, seconds in stage_seconds(home).items() if name != "publish"}
         named = ", ".join(f"{name} {seconds:.1f}" for name, seconds in parts.items())
         limit = "60" if symbols == 800 else ""
         what = f"{symbols} × 3,500, stages: {named}"

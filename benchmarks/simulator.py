@@ -6,16 +6,13 @@ the command's exit code is 1 if an engine disagrees. All read from memory and le
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import os
 import shutil
 import sys
 import tempfile
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +23,7 @@ from benchmarks.engines.protocol import heard
 from benchmarks.growth import draw
 from benchmarks.market import COLUMNS, Size, daily_bars, write_source
 from benchmarks.measure import Cost, table, watch
+from benchmarks.suite import carry_out, goal, quantmill, stage_seconds, title
 from transforms.paths import PROJECT, Home
 from transforms.warehouse import Warehouse
 
@@ -202,18 +200,6 @@ def apart(ours: portfolio.Floats, theirs: portfolio.Floats) -> float:
     return float(np.max(np.abs(theirs / ours - 1.0)))
 
 
-def quantmill(home: Path, *overrides: str) -> Cost:
-    """Run the command itself in a home."""
-    command = [sys.executable, "-m", "flows", *overrides]
-    return watch(" ".join(overrides), command, environment={"QUANTMILL_HOME": str(home)}, folder=PROJECT)
-
-
-def title(case: str, what: str) -> None:
-    """Print a case's heading: when, where and how it was measured."""
-    cores = os.cpu_count()
-    print(f"\n### {what}\n\n`python -m benchmarks.simulator {case}`, {date.today()}, {cores} cores\n")  # noqa: DTZ011
-
-
 def show(timings: list[Timing], ours: Timing) -> None:
     """Print the figures; the ratio is the engine's time per row over ours."""
     rows = [
@@ -233,16 +219,9 @@ def show(timings: list[Timing], ours: Timing) -> None:
     print()
 
 
-def goal(what: str, measured: float, limit: float, *, at_least: bool = False) -> None:
-    """Print whether a figure is what we promise."""
-    is_met = measured >= limit if at_least else measured <= limit
-    bound = "at least" if at_least else "at most"
-    print(f"- {what}: {measured:,.2f}, {bound} {limit:g}: {'met' if is_met else 'MISSED'}")
-
-
 def daily(bench: Bench) -> None:
     """One portfolio over daily bars: what peers have too, everything on, compiling and loading apart."""
-    title("portfolio", f"A weekly portfolio, {bench.size} daily bars")
+    title("simulator portfolio", f"A weekly portfolio, {bench.size} daily bars")
     data = bench.daily()
     ours, out = bench.run("quantmill", "portfolio", data, repeats=15)
     full, _ = bench.run("quantmill", "realism", data, repeats=15)
@@ -271,7 +250,7 @@ def daily(bench: Bench) -> None:
 
 def grid(bench: Bench) -> None:
     """A grid of moving-average crossovers over minute bars of one symbol."""
-    title("grid", f"Crossovers of {len(minutes.PAIRS):,} pairs, {bench.minutes:,} minute bars")
+    title("simulator grid", f"Crossovers of {len(minutes.PAIRS):,} pairs, {bench.minutes:,} minute bars")
     data = bench.minute_bars()
     ours, _ = bench.run("quantmill", "grid", data, repeats=3, PAIRS=str(len(minutes.PAIRS)))
     found = bench.beside("grid", data, _GRID)
@@ -287,7 +266,7 @@ def grid(bench: Bench) -> None:
 
 def growth(bench: Bench) -> None:
     """How the cost grows with symbols, bars, positions and orders, everything on; a table and a plot."""
-    title("growth", "How the cost of everything on grows")
+    title("simulator growth", "How the cost of everything on grows")
     symbols, bars = bench.size.symbols, bench.size.bars
     series = {
         "symbols": [(Size(symbols * part // 4, bars), 25, 5) for part in (1, 2, 4, 8)],
@@ -330,7 +309,7 @@ def growth(bench: Bench) -> None:
 
 def sweep(bench: Bench) -> None:
     """A thousand backtests of one strategy's parameters through the command, their results in the warehouse."""
-    title("sweep", f"A thousand runs of momentum, {bench.size} daily bars")
+    title("simulator sweep", f"A thousand runs of momentum, {bench.size} daily bars")
     built, overrides = bench.home()
     home = bench.root / "home-sweep"  # of its own, for a sweep that was carried out once is not tried again
     shutil.rmtree(home, ignore_errors=True)
@@ -338,7 +317,7 @@ def sweep(bench: Bench) -> None:
     axes = ",".join(f"{key}:[{','.join(map(str, values))}]" for key, values in _SWEEP.items())
     command = ["flow=sensitivity", "strategy=momentum", *overrides, f"sensitivity.grid={{{axes}}}"]
     cost = quantmill(home, *command)
-    seconds = _stage_seconds(home)["sensitivity"]
+    seconds = stage_seconds(home)["sensitivity"]
     with Warehouse(Home(home).warehouse) as warehouse:
         kept = warehouse.value("select count(*) from execution.sensitivity")
     header = ["what", "whole command (s)", "sensitivity stage (s)", "trials kept", "peak (MiB)"]
@@ -354,13 +333,6 @@ def sweep(bench: Bench) -> None:
         bench.failures.append(f"sweep: {kept} trials in the warehouse, not {wanted}")
 
 
-def _stage_seconds(home: Path) -> dict[str, float]:
-    """Return the seconds of each stage of the newest run."""
-    manifest = max((home / "runs").glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    stages = json.loads(manifest.read_text())["stages"]
-    return {name: stage["seconds"] for name, stage in stages.items()}
-
-
 CASES: dict[str, Callable[[Bench], None]] = {
     "portfolio": daily,
     "grid": grid,
@@ -371,23 +343,11 @@ CASES: dict[str, Callable[[Bench], None]] = {
 
 def main() -> None:
     """Carry out the chosen cases."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(CASES)}; all if none is given")
-    parser.add_argument("--folder", type=Path, help="where bars, homes and peers are kept for the next time")
-    parser.add_argument("--symbols", type=int, default=_DAILY.symbols)
-    parser.add_argument("--bars", type=int, default=_DAILY.bars)
-    parser.add_argument("--minutes", type=int, default=_MINUTES)
-    chosen = parser.parse_args()
-    if unknown := [case for case in chosen.cases if case not in CASES]:
-        parser.error(f"unknown case {', '.join(unknown)}; there are {', '.join(CASES)}")
-    with tempfile.TemporaryDirectory() as fresh:
-        root = (chosen.folder or Path(fresh)).resolve()
-        root.mkdir(parents=True, exist_ok=True)
-        bench = Bench(root, Size(chosen.symbols, chosen.bars), chosen.minutes)
-        for case in chosen.cases or CASES:
-            CASES[case](bench)
-    if bench.failures:
-        sys.exit(f"disagreeing: {', '.join(bench.failures)}")
+
+    def bench(root: Path, given: Namespace) -> Bench:
+        return Bench(root, Size(given.symbols, given.bars), given.minutes)
+
+    carry_out(__doc__, CASES, bench, size=_DAILY, minutes=_MINUTES)
 
 
 if __name__ == "__main__":
