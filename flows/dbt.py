@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from typing import Any, Literal
 
 from execution.config import StrategyConfig
 from flows.dbt_state import BuildState, drop_orphans, read_manifest, target_path
+from flows.refusals import refusal
 from flows.saved_macros import save_macros
 from transforms.config import (
     TIMEFRAMES,
@@ -38,6 +38,7 @@ from transforms.errors import ConfigError, QuantmillError
 from transforms.features import FeaturesConfig
 from transforms.labels import ForwardReturnLabelsConfig, with_other_kinds
 from transforms.paths import PROJECT, Home
+from transforms.versions import plain
 from transforms.warehouse import Warehouse, connection_config
 
 PROJECT_DIR = PROJECT / "models_sql"
@@ -46,9 +47,6 @@ PROJECT_DIR = PROJECT / "models_sql"
 LOCK = threading.Lock()
 
 BuildMode = Literal["full", "changed", "appended"]
-
-# What macros/vars.sql says of a config value that it refuses; dbt adds where it was called.
-REFUSED = re.compile(r"\bvar (\S+ must be .+?, was .+?)(?: > in macro .*)?$")
 
 # A wrong column fails many tests; the first few say why.
 _NAMED_FAILURES = 3
@@ -61,7 +59,8 @@ class BuildVars:
     Attributes:
         source, dataset, timeframe, calendar: Which raw rows are built on.
         source_symbols, start, end: What the source config asked for; empty and None mean all.
-        universe, features, labels, strategy: These groups of the config, whole.
+        universe, features, labels: These groups of the config, whole.
+        strategy: Whose signals are built, of one or of several; SQL is told no more of it than their parameters.
         as_of: What was known at this moment (ISO timestamp, UTC); None for everything.
     """
 
@@ -131,6 +130,8 @@ class BuildVars:
         for key in ("columns", "level_columns"):  # what a model sees of the features, whatever SQL builds
             del vars_["features"][key]
         vars_["labels"] = with_other_kinds(self.labels)
+        signals = self.strategy.signals.items()
+        vars_["strategy"] = {"signals": {name: plain(parameters) for name, parameters in signals}}
         return vars_
 
     def as_json(self) -> str:
@@ -212,7 +213,7 @@ def build(
         # From here until all is well the marts may be of two minds, which a later build must not trust.
         state.forget()
         results = _invoke(args, home, warehouse.path, build_vars.as_json(), engine or EngineConfig())
-        _raise_for_failures(results, home, warehouse)
+        _raise_for_failures(results, home, warehouse, build_vars.strategy)
         if select is None:
             state.remember(warehouse)
             drop_orphans(home, warehouse)
@@ -242,7 +243,7 @@ def unit_test(
     with LOCK:
         args = ["test", "--select", "test_type:unit"]
         results = _invoke(args, home, warehouse.path, build_vars.as_json(), engine or EngineConfig())
-        _raise_for_failures(results, home, warehouse)
+        _raise_for_failures(results, home, warehouse, build_vars.strategy)
     if not results:
         raise QuantmillError(f"{PROJECT_DIR}: no unit test found")
     return len(results)
@@ -339,7 +340,9 @@ def _is_in_prefect_run() -> bool:
     return FlowRunContext.get() is not None or TaskRunContext.get() is not None
 
 
-def _raise_for_failures(results: list[Any], home: Home, warehouse: Warehouse) -> None:
+def _raise_for_failures(
+    results: list[Any], home: Home, warehouse: Warehouse, strategy: StrategyConfig
+) -> None:
     """Raise for what failed: name and message of each, a few offending rows, where the compiled SQL is.
 
     A value of the config that the SQL refuses is a wrong config; of all that fails then, it alone says why.
@@ -348,8 +351,8 @@ def _raise_for_failures(results: list[Any], home: Home, warehouse: Warehouse) ->
     if not failed:
         return
     for result in failed:
-        if refused := REFUSED.search(one_line(result.message)):
-            raise ConfigError(f"{refused[1]}  (model {result.node.name})")
+        if refused := refusal(one_line(result.message), strategy):
+            raise ConfigError(f"{refused}  (model {result.node.name})")
     named = "; ".join(_describe(result, warehouse) for result in failed[:_NAMED_FAILURES])
     others = f"; and {len(failed) - _NAMED_FAILURES} more" if len(failed) > _NAMED_FAILURES else ""
     raise QuantmillError(f"dbt: {named}{others}. Log: {home.dbt / 'logs' / 'dbt.log'}")

@@ -16,7 +16,8 @@ from transforms.warehouse import Warehouse
 
 BUILT_SCHEMAS = ("staging", "intermediate", "marts")
 
-_VAR = re.compile(r"\b(?:var|var_[a-z_]+|parameter_[a-z_]+)\(\s*'([a-z_.]+)'")
+_VAR = re.compile(r"\b(?:var|var_[a-z_]+)\(\s*'([\w.]+)'")
+_PARAMETER = re.compile(r"\bparameter_[a-z_]+\(\s*'([\w.]+)'")
 _CONFIG = re.compile(r"\{\{\s*config\(.*?\)\s*\}\}", re.DOTALL)
 
 
@@ -70,8 +71,9 @@ class BuildState:
         """Return the models whose SQL reads a var that is another one than in the last build."""
         before, now = _flat(self._last()["vars"]), _flat(self._vars)
         changed = {name for name in before.keys() | now.keys() if before.get(name, ...) != now.get(name, ...)}
+        concerned = {group for name in changed for group in _with_groups(name)}
         manifest = json.loads(self._manifest.read_text())
-        return sorted(name for name, read in vars_read(manifest).items() if _meet(read, changed))
+        return sorted(name for name, read in vars_read(manifest).items() if read & concerned)
 
     def copy_for_comparison(self) -> Path:
         """Set the manifest aside for dbt to compare with, and return the directory."""
@@ -115,15 +117,18 @@ class BuildState:
 def vars_read(manifest: dict[str, Any]) -> dict[str, set[str]]:
     """Return model → names of the vars that its SQL reads, itself or through macros.
 
-    Names stand in full in the text (``'labels.horizon'``, or ``'labels'`` for the whole group). What a model's
-    config block reads decides whether there is such a model, not what it says.
+    Names stand in full in the text (``'labels.horizon'``, or ``'labels'`` for the whole group), those of strategies'
+    parameters without ``strategy.signals.``. What a model's config block reads decides whether there is such a model,
+    not what it says.
     """
     macros = manifest["macros"]
 
     @functools.cache
     def of_macro(name: str) -> frozenset[str]:
         macro = macros[name]
-        found = set(_VAR.findall(macro["macro_sql"]))
+        if macro["name"].startswith("parameter_"):
+            return frozenset()  # which parameter it is given stands where it is called
+        found = _names_in(macro["macro_sql"])
         for used in macro["depends_on"]["macros"]:
             if used in macros and used != name:
                 found |= of_macro(used)
@@ -133,27 +138,34 @@ def vars_read(manifest: dict[str, Any]) -> dict[str, set[str]]:
     for node in manifest["nodes"].values():
         if node["resource_type"] != "model":
             continue
-        read = set(_VAR.findall(_CONFIG.sub("", node["raw_code"])))
+        sql = _CONFIG.sub("", node["raw_code"])
+        read = _names_in(sql)
         for name in node["depends_on"]["macros"]:
-            if name.startswith("macro.quantmill."):
+            if name.startswith("macro.quantmill.") and f"{macros[name]['name']}(" in sql:
                 read |= of_macro(name)
         models[node["name"]] = read
     return models
 
 
-def _meet(read: set[str], changed: set[str]) -> bool:
-    """Whether one of ``changed`` (names of keys) is read, by itself or with its whole group."""
-    return any(name in read or name.split(".")[0] in read for name in changed)
+def _names_in(sql: str) -> set[str]:
+    """Return the names of the vars that stand in a text."""
+    return {*_VAR.findall(sql), *(f"strategy.signals.{name}" for name in _PARAMETER.findall(sql))}
 
 
-def _flat(vars_: dict[str, Any]) -> dict[str, Any]:
-    """Return name → value, keys of groups as ``group.key``."""
+def _with_groups(name: str) -> list[str]:
+    """Return a name and those of the groups that it is in: ``a.b.c``, ``a.b`` and ``a``."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _flat(vars_: dict[str, Any], group: str = "") -> dict[str, Any]:
+    """Return name → value, keys of groups as ``group.key``; an empty group is a value."""
     flat: dict[str, Any] = {}
     for name, value in vars_.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}.{key}": inner for key, inner in value.items()}
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{group}{name}.")
         else:
-            flat[name] = value
+            flat[f"{group}{name}"] = value
     return flat
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from execution.config import StrategyConfig
-from flows.dbt import LOCK, PROJECT_DIR, REFUSED, BuildVars, one_line, surroundings
+from flows.dbt import LOCK, PROJECT_DIR, BuildVars, one_line, surroundings
 from flows.dbt_state import target_path
+from flows.refusals import refusal
 from transforms.config import EngineConfig
-from transforms.errors import ConfigError, QuantmillError
+from transforms.errors import QuantmillError
 from transforms.operators.refresh import refresh
 from transforms.paths import Home
 from transforms.versions import digest
@@ -158,7 +159,7 @@ class _Compiler:
             # Parameters may decide which models there are, and which a model reads: that is parsed, not compiled.
             manifest = self._parse(trial, self._home.dbt / "trial")
             outcome = self._invoke(["compile", *_SELECTION], trial, manifest)
-        _raise_for(outcome)
+        _raise_for(outcome, strategy)
         nodes = {result.node.unique_id: result.node for result in outcome.result.results}
         ordered: list[_Model] = []
         seen: set[str] = set()
@@ -177,7 +178,7 @@ class _Compiler:
 
     def _parse(self, build_vars: BuildVars, target: Path) -> Any:
         outcome = self._invoke(["parse"], build_vars, None, target)
-        _raise_for(outcome)
+        _raise_for(outcome, build_vars.strategy)
         return outcome.result
 
     def _invoke(
@@ -198,7 +199,7 @@ class _Compiler:
         return dbtRunner(manifest=manifest).invoke([*args, *only, *vars_, *places, *quiet])
 
 
-def _raise_for(outcome: Any) -> None:
+def _raise_for(outcome: Any, strategy: StrategyConfig) -> None:
     """Raise for what dbt could not parse or compile; a parameter that the SQL refuses is a wrong config."""
     if outcome.success:
         return
@@ -206,6 +207,6 @@ def _raise_for(outcome: Any) -> None:
     failed = [result for result in results if str(result.status) not in ("success", "skipped")]
     said = [one_line(result.message) for result in failed] or [one_line(outcome.exception)]
     for message in said:
-        if refused := REFUSED.search(message):
-            raise ConfigError(refused[1])
+        if refused := refusal(message, strategy):
+            raise refused
     raise QuantmillError(f"dbt: {said[0]}")

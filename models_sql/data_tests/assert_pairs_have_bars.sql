@@ -1,12 +1,12 @@
 -- A leg of a configured pair that the source does not have, or that is no symbol to be held, is a typo; without this
 -- test the pair would just never be traded.
-{{ config(enabled=strategy_is('pairs') and parameter_pairs('pairs') | length > 0) }}
+{{ config(enabled=trades_strategy('pairs') and parameter_pairs('pairs.pairs') | length > 0) }}
 
 with
 
 legs as (
 
-    select unnest({{ literal(parameter_pairs('pairs') | sum(start=[])) }}) as symbol
+    select unnest({{ literal(parameter_pairs('pairs.pairs') | sum(start=[])) }}) as symbol
 
 )
 

@@ -5,23 +5,34 @@
     then nothing is held either. Confidence: 0..1. docs/strategies.md says how the portfolio reads them.
 #}
 
-{# Whether this is the strategy whose signals are to be built. #}
-{% macro strategy_is(name) -%}
-    {%- do return(var_value('strategy.scores') == 'signals' and var_value('strategy.name') == name) -%}
+{# Strategy → its parameters, of those whose signals are to be built; none where only predictions are traded. #}
+{% macro traded_strategies() -%}
+    {%- set value = var_value('strategy.signals') -%}
+    {%- if value is not mapping -%}
+        {{ refuse_var('strategy.signals', "strategies with their parameters", value) }}
+    {%- endif -%}
+    {%- do return(value) -%}
+{%- endmacro %}
+
+{# Whether a strategy's signals are to be built. #}
+{% macro trades_strategy(name) -%}
+    {%- do return(name in traded_strategies()) -%}
 {%- endmacro %}
 
 {#
-    A parameter of the chosen strategy, NULL where there is none of the name. The macros below check it. While dbt
-    parses it renders the models of all strategies, the others too, whose parameters there are not or are something
-    else: then what does not fit is taken for an assumed value, and refused only when a model is built.
+    A parameter, by the names of its strategy and its own ('momentum.lookback_bars'); NULL where there is none. The
+    macros below check it. While dbt parses it renders the models of all strategies, those that are not traded too,
+    whose parameters there are not: then what does not fit is taken for an assumed value, and refused only when a
+    model is built.
 #}
 {% macro parameter_value(name) -%}
-    {%- do return(var_value('strategy.parameters').get(name)) -%}
+    {%- set strategy, parameter = name.split('.') -%}
+    {%- do return(traded_strategies().get(strategy, {}).get(parameter)) -%}
 {%- endmacro %}
 
 {% macro refuse_parameter(name, rule, value, assumed) -%}
     {%- if execute -%}
-        {{ refuse_var('strategy.parameters.' ~ name, rule, value) }}
+        {{ refuse_var('strategy.signals.' ~ name, rule, value) }}
     {%- endif -%}
     {%- do return(assumed) -%}
 {%- endmacro %}
@@ -92,12 +103,13 @@
     {%- if execute -%}
         {%- set sql = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
             | map(attribute='raw_code') | join(' ') -%}
-        {%- for name in var_value('strategy.parameters') -%}
-            {%- if not modules.re.search("parameter_[a-z]+\\(\\s*'" ~ modules.re.escape(name) ~ "'", sql) -%}
-                {{ exceptions.raise_compiler_error(
-                    "strategy.parameters." ~ name ~ ": the strategy's SQL has no such parameter"
-                ) }}
-            {%- endif -%}
+        {%- for strategy, parameters in traded_strategies().items() -%}
+            {%- for parameter, value in parameters.items() -%}
+                {%- set name = strategy ~ '.' ~ parameter -%}
+                {%- if not modules.re.search("parameter_[a-z]+\\(\\s*'" ~ modules.re.escape(name) ~ "'", sql) -%}
+                    {{ refuse_var('strategy.signals.' ~ name, "a parameter that the SQL of " ~ strategy ~ " reads", value) }}
+                {%- endif -%}
+            {%- endfor -%}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}

@@ -35,7 +35,10 @@
 {% macro is_chosen_timeframe(name) -%}
     {%- do return(
         name in chosen_timeframes()
-        or (strategy_is('multi_timeframe_trend') and name in parameter_choices('timeframes', longer_timeframes()))
+        or (
+            trades_strategy('multi_timeframe_trend')
+            and name in parameter_choices('multi_timeframe_trend.timeframes', longer_timeframes())
+        )
     ) -%}
 {%- endmacro %}
 

@@ -6,11 +6,12 @@
     calendar, source_symbols,     (source_symbols empty: all; start, end null: open)
     start, end
     as_of                         null, or an ISO timestamp (UTC): what was known at that moment
-    universe, features, labels,   the config groups of these names, whole: universe.symbols is the key symbols of
-    strategy                      conf/universe
+    universe, features, labels    the config groups of these names, whole: universe.symbols is the key symbols of
+                                  conf/universe
+    strategy.signals              strategy → its parameters, of all whose signals are to be built
 
-    Names are always written out in full ('labels.horizon'), never put together: flows/dbt_state.py reads from the
-    text which models a changed var concerns.
+    Names are always written out in full ('labels.horizon', parameter_integer('momentum.skip_bars', …)), never put
+    together: flows/dbt_state.py reads from the text which models a changed var concerns.
 #}
 
 {# The value of a var, or of a key of one: 'timeframe', 'labels.horizon'. #}

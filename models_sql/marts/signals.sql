@@ -1,5 +1,6 @@
 {#- A strategy is a model int_signals_<name>.sql, found by its name: strategy=<name> with scores: signals. -#}
-{%- if var_choice('strategy.scores', ['predictions', 'signals']) == 'signals' %}
+{%- set strategies = traded_strategies() | sort -%}
+{%- if strategies %}
 {{- check_parameters_are_read() -}}
 
 with
@@ -12,7 +13,10 @@ members as (
 
 signals as (
 
-    select * from {{ ref('int_signals_' ~ var_value('strategy.name')) }}
+    {%- for strategy in strategies %}
+    select * from {{ ref('int_signals_' ~ strategy) }}
+    {{- ' union all by name' if not loop.last }}
+    {%- endfor %}
 
 ),
 

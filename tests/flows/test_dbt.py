@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 import flows.dbt
+from execution.combined_config import CombinedConfig
 from execution.config import StrategyConfig
+from execution.strategies import (
+    MomentumConfig,
+    MomentumParameters,
+    PlainStrategyConfig,
+    TrendBreakoutConfig,
+    TrendBreakoutParameters,
+)
 from flows.dbt import BuildVars, build, docs
 from flows.dbt_state import BUILT_SCHEMAS
 from tests.models_sql.market import VARS, Lab, bar
@@ -53,7 +61,7 @@ def test_vars_come_from_the_configs_of_a_run() -> None:
         "close",
         0.01,
     )
-    assert told["strategy"]["name"] == "model"
+    assert told["strategy"] == {"signals": {}}
 
 
 @pytest.mark.parametrize(
@@ -149,6 +157,40 @@ def test_other_feature_sets_leave_those_that_stay_alone(lab: Lab) -> None:
     assert not {"int_feature_bars", "int_bars_adjusted", "int_features_core"} & models
     columns = lab.warehouse.columns("marts.features")
     assert {"rsi_14", "is_month_end"} <= set(columns)
+
+
+def test_a_parameter_of_one_of_several_strategies_rebuilds_its_models_alone(lab: Lab) -> None:
+    lab.build(traded(momentum(5), breakout(4)), changed_only=True)
+    result = lab.build(traded(momentum(5), breakout(6)), changed_only=True)
+    assert (result.mode, set(result.models)) == ("changed", {"int_signals_trend_breakout", "signals"})
+    result = lab.build(traded(momentum(7), breakout(6)), changed_only=True)
+    assert set(result.models) == {"int_momentum_inputs", "int_signals_momentum", "signals"}
+    assert lab.build(traded(momentum(7), breakout(6)), changed_only=True).models == ()
+
+
+def test_a_strategy_that_comes_or_goes_leaves_the_models_of_the_others_alone(lab: Lab) -> None:
+    held = PlainStrategyConfig(name="buy_and_hold", scores="signals")
+    lab.build(traded(momentum(5), breakout(4)), changed_only=True)
+    result = lab.build(traded(momentum(5), breakout(4), held), changed_only=True)
+    assert set(result.models) == {"int_signals_buy_and_hold", "signals"}
+    assert lab.build(traded(momentum(5), held), changed_only=True).models == ("signals",)
+    traded_now = lab.warehouse.read("select distinct strategy from marts.signals order by strategy")
+    assert traded_now["strategy"].to_list() == ["buy_and_hold", "momentum"]
+    assert not lab.warehouse.has_table("intermediate.int_signals_trend_breakout")
+
+
+def traded(*strategies: StrategyConfig) -> BuildVars:
+    members = {strategy.name: strategy for strategy in strategies}
+    return dataclasses.replace(VARS, strategy=CombinedConfig(name="several", members=members))
+
+
+def momentum(bars: int) -> StrategyConfig:
+    return MomentumConfig("momentum", "signals", MomentumParameters(lookback_bars=bars, skip_bars=1))
+
+
+def breakout(bars: int) -> StrategyConfig:
+    parameters = TrendBreakoutParameters(entry_bars=bars, exit_bars=2, average_bars=0)
+    return TrendBreakoutConfig("trend_breakout", "signals", parameters)
 
 
 def test_a_lost_table_rebuilds_everything(lab: Lab) -> None:

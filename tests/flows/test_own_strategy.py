@@ -10,14 +10,15 @@ import polars as pl
 import pytest
 
 import flows.dbt
-from execution.strategies import OwnStrategyConfig
+from execution.combined_config import CombinedConfig
+from execution.strategies import OwnStrategyConfig, PlainStrategyConfig
 from tests.models_sql.market import VARS, Lab, bar
 from transforms.errors import ConfigError
 
 SQL = """
-{{ config(materialized='refreshed', enabled=strategy_is('mine')) }}
+{{ config(materialized='refreshed', enabled=trades_strategy('mine')) }}
 
-{%- set average = sma('adj_close', parameter_integer('bars', 2, 100)) -%}
+{%- set average = sma('adj_close', parameter_integer('mine.bars', 2, 100)) -%}
 
 select
     'mine' as strategy,
@@ -67,3 +68,13 @@ def test_a_parameter_that_the_sql_refuses_is_a_wrong_config(lab: Lab) -> None:
         build(lab, bars=1)
     refusal = "strategy.parameters.bars must be a whole number in 2..100, was 1"
     assert str(caught.value) == f"{refusal}  (model int_signals_mine)"
+
+
+def test_of_several_strategies_it_is_named_with_the_one_whose_parameter_it_is(lab: Lab) -> None:
+    mine = OwnStrategyConfig(name="mine", scores="signals", parameters={"bars": 7, "barz": 3})
+    held = PlainStrategyConfig(name="buy_and_hold", scores="signals")
+    both = CombinedConfig(name="both", members={"mine": mine, "buy_and_hold": held})
+    with pytest.raises(ConfigError) as caught:
+        lab.build(replace(VARS, strategy=both), select="+signals")
+    refusal = "strategy.members.mine.parameters.barz must be a parameter that the SQL of mine reads, was 3"
+    assert str(caught.value) == f"{refusal}  (model signals)"

@@ -126,7 +126,7 @@ class Exchange:
         """
         groups = {"universe": UniverseConfig(name="all"), "features": features}
         vars_ = {name: dataclasses.asdict(group) for name, group in groups.items()}
-        vars_ |= {"timeframe": timeframe, "strategy": {"name": "model", "scores": "predictions"}}
+        vars_ |= {"timeframe": timeframe, "strategy": {"signals": {}}}
         longer = render("{{ longer_timeframes() | join(' ') }}", vars_).split()
         chosen = features.higher_timeframes if "multi_timeframe" in features.sets else []
         views = ["int_feature_bars", "int_timed_bars", *(f"int_bars_resampled_{name}" for name in longer)]

@@ -20,6 +20,7 @@ from transforms.config import UniverseConfig
 from transforms.features import FeaturesConfig
 from transforms.operators.catalogue import Array
 from transforms.operators.refresh import refresh
+from transforms.versions import plain
 from transforms.warehouse import Warehouse
 
 FIRST = date(2024, 1, 1)
@@ -67,6 +68,11 @@ def strategy(name: str, **parameters: Any) -> StrategyConfig:
     if parameters:
         config.parameters = replace(config.parameters, **parameters)
     return config
+
+
+def signals_of(strategy: StrategyConfig) -> dict[str, Any]:
+    """Return the var ``strategy`` as the SQL is given it."""
+    return {"signals": {name: plain(parameters) for name, parameters in strategy.signals.items()}}
 
 
 # Windows short enough for a few hundred bars.
@@ -151,7 +157,7 @@ class Floor:
         timeframe: str = "1d",
         changed_from: dict[str, datetime] | None = None,
     ) -> pl.DataFrame:
-        """Build a strategy's models and return ``marts.signals``.
+        """Build a strategy's models, or those of several, and return ``marts.signals``.
 
         Args:
             strategy: Name and parameters.
@@ -161,14 +167,14 @@ class Floor:
         vars_ = {
             "universe": asdict(UniverseConfig(name="all")),
             "features": asdict(FeaturesConfig(name="core")),
-            "strategy": asdict(strategy),
+            "strategy": signals_of(strategy),
             "timeframe": timeframe,
         }
         if changed_from is not None:
             changes = {"symbol": list(changed_from), "changed_from": list(changed_from.values())}
             self._table("intermediate.int_changed_symbols", pl.DataFrame(changes))
         self._make("signals", vars_, full=changed_from is None, made=set(_LOADED))
-        return self._warehouse.read("select * from marts.signals order by symbol, bar_at")
+        return self._warehouse.read("select * from marts.signals order by strategy, symbol, bar_at")
 
     def table(self, model: str) -> pl.DataFrame:
         """Return a table of the intermediate schema in the order of its key."""
@@ -199,5 +205,5 @@ class Floor:
 
 
 def refusal_of(call: str, parameters: dict[str, Any]) -> str:
-    """Render a call of a macro with a strategy's parameters; for those that are refused."""
-    return render("{{ " + call + " }}", {"strategy": {"name": "x", "parameters": parameters}})
+    """Render a call of a macro with the parameters of a strategy x; for those that are refused."""
+    return render("{{ " + call + " }}", {"strategy": {"signals": {"x": parameters}}})

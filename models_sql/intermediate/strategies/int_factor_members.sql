@@ -1,4 +1,4 @@
-{{ config(enabled=strategy_is('factor_composite')) }}
+{{ config(enabled=trades_strategy('factor_composite')) }}
 
 with
 

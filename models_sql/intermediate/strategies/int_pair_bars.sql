@@ -1,4 +1,4 @@
-{{ config(enabled=strategy_is('pairs')) }}
+{{ config(enabled=trades_strategy('pairs')) }}
 
 with
 
@@ -45,7 +45,7 @@ needed as (
         candidates.first_symbol,
         candidates.second_symbol,
         candidates.month,
-        months.first_number - 2 * {{ parameter_integer('window_bars', 20, 2520) }} as first_number,
+        months.first_number - 2 * {{ parameter_integer('pairs.window_bars', 20, 2520) }} as first_number,
         months.last_number
     from {{ ref('int_pair_candidates') }} as candidates
     inner join months on candidates.month = months.month

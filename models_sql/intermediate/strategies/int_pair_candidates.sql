@@ -1,6 +1,6 @@
-{{ config(materialized='refreshed', changes='all', enabled=strategy_is('pairs')) }}
+{{ config(materialized='refreshed', changes='all', enabled=trades_strategy('pairs')) }}
 
-{%- set pairs = parameter_pairs('pairs') -%}
+{%- set pairs = parameter_pairs('pairs.pairs') -%}
 
 with
 
@@ -65,7 +65,7 @@ candidates as (
 
     select *
     from ranked
-    where place <= {{ parameter_integer('candidates', 2, 100) }}
+    where place <= {{ parameter_integer('pairs.candidates', 2, 100) }}
 
 ),
 

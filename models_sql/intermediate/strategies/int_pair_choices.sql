@@ -1,4 +1,6 @@
-{{ config(enabled=strategy_is('pairs')) }}
+{{ config(enabled=trades_strategy('pairs')) }}
+
+{%- set rank_by = parameter_choice('pairs.rank_by', ['cointegration', 'correlation']) %}
 
 with
 
@@ -20,7 +22,7 @@ candidates as (
 
 ),
 
-{% if parameter_pairs('pairs') -%}
+{% if parameter_pairs('pairs.pairs') -%}
 chosen as (
 
     select * from candidates
@@ -51,8 +53,7 @@ ranked as (
         row_number() over (
             partition by month
             order by
-                {{ 'dickey_fuller' if parameter_choice('rank_by', ['cointegration', 'correlation']) == 'cointegration'
-                    else 'correlation desc' }},
+                {{ 'dickey_fuller' if rank_by == 'cointegration' else 'correlation desc' }},
                 pair
         ) as place
     from known
@@ -60,7 +61,7 @@ ranked as (
     where
         known.hedge_ratio > 0
         and known.dickey_fuller is not null
-        and known.correlation >= {{ parameter_number('minimum_correlation', -1, 1) }}
+        and known.correlation >= {{ parameter_number('pairs.minimum_correlation', -1, 1) }}
 
 ),
 
@@ -70,7 +71,7 @@ chosen as (
         pair,
         month
     from ranked
-    where place <= {{ parameter_integer('held_pairs', 1, 1000) }}
+    where place <= {{ parameter_integer('pairs.held_pairs', 1, 1000) }}
 
 ),
 

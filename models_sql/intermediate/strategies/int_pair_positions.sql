@@ -1,8 +1,8 @@
-{{ config(materialized='refreshed', changes='all', enabled=strategy_is('pairs')) }}
+{{ config(materialized='refreshed', changes='all', enabled=trades_strategy('pairs')) }}
 
-{%- set entry = parameter_number('entry_zscore', 0.01, 20) -%}
-{%- set exit = parameter_number('exit_zscore', 0, 20) -%}
-{%- set stop = parameter_number('stop_zscore', 0.01, 100) -%}
+{%- set entry = parameter_number('pairs.entry_zscore', 0.01, 20) -%}
+{%- set exit = parameter_number('pairs.exit_zscore', 0, 20) -%}
+{%- set stop = parameter_number('pairs.stop_zscore', 0.01, 100) -%}
 {%- set zscore = 'spread_zscore' -%}
 
 {#- A pair is traded only while it is chosen, and the hedge a hedge. -#}

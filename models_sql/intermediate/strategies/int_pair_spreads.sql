@@ -1,6 +1,6 @@
-{{ config(materialized='refreshed', changes='all', enabled=strategy_is('pairs')) }}
+{{ config(materialized='refreshed', changes='all', enabled=trades_strategy('pairs')) }}
 
-{%- set bars = parameter_integer('window_bars', 20, 2520) -%}
+{%- set bars = parameter_integer('pairs.window_bars', 20, 2520) -%}
 {%- set growths = [operator('change', 'first_log_close', 1), operator('change', 'second_log_close', 1), bars] -%}
 {%- set legs = ['first_log_close', 'second_log_close', bars] -%}
 

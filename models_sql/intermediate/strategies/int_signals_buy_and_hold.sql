@@ -1,4 +1,4 @@
-{{ config(enabled=strategy_is('buy_and_hold')) }}
+{{ config(enabled=trades_strategy('buy_and_hold')) }}
 
 select
     'buy_and_hold' as strategy,

@@ -1,15 +1,15 @@
-{{ config(materialized='refreshed', changes='session', enabled=strategy_is('factor_composite')) }}
+{{ config(materialized='refreshed', changes='session', enabled=trades_strategy('factor_composite')) }}
 
-{%- set winsorise_at = parameter_number('winsorise_at', 0.1, 100) -%}
+{%- set winsorise_at = parameter_number('factor_composite.winsorise_at', 0.1, 100) -%}
 {%- set weights = {
-    'momentum': parameter_number('momentum_weight', -100, 100),
-    'low_volatility': parameter_number('low_volatility_weight', -100, 100),
-    'reversal': parameter_number('reversal_weight', -100, 100),
-    'liquidity': parameter_number('liquidity_weight', -100, 100),
+    'momentum': parameter_number('factor_composite.momentum_weight', -100, 100),
+    'low_volatility': parameter_number('factor_composite.low_volatility_weight', -100, 100),
+    'reversal': parameter_number('factor_composite.reversal_weight', -100, 100),
+    'liquidity': parameter_number('factor_composite.liquidity_weight', -100, 100),
 } -%}
 {%- set total = weights.values() | map('abs') | sum -%}
 {%- if total == 0 -%}
-    {{ refuse_var('strategy.parameters.…_weight', "other than 0 for one factor at least", weights) }}
+    {{ refuse_var('strategy.signals.factor_composite.…_weight', "other than 0 for one factor at least", weights) }}
 {%- endif -%}
 
 with

@@ -1,10 +1,11 @@
-{{ config(materialized='refreshed', enabled=strategy_is('intraday_mean_reversion')) }}
+{{ config(materialized='refreshed', enabled=trades_strategy('intraday_mean_reversion')) }}
 
-{%- set entry = parameter_number('entry_deviations', 0.01, 20) -%}
-{%- set exit = parameter_number('exit_deviations', 0, 20) -%}
-{%- set stop = parameter_number('stop_deviations', 0.01, 100) -%}
+{%- set entry = parameter_number('intraday_mean_reversion.entry_deviations', 0.01, 20) -%}
+{%- set exit = parameter_number('intraday_mean_reversion.exit_deviations', 0, 20) -%}
+{%- set stop = parameter_number('intraday_mean_reversion.stop_deviations', 0.01, 100) -%}
 {#- What is decided at a bar's end happens in the next bar: the last to be flat in must be one before the close. -#}
-{%- set flat_minutes = [parameter_integer('flat_minutes', 1, 1440), timeframe_minutes()] | max -%}
+{%- set flat_minutes = parameter_integer('intraday_mean_reversion.flat_minutes', 1, 1440) -%}
+{%- set flat_minutes = [flat_minutes, timeframe_minutes()] | max -%}
 
 {%- set session = 'case when in_session then epoch(session_open_at) end' -%}
 {%- set elapsed = '(epoch(ended_at) - epoch(session_open_at)) / 60' -%}
@@ -12,7 +13,7 @@
 {%- set typical_price = '(adj_high + adj_low + adj_close) / 3' -%}
 {%- set zscore = operator('session_vwap_zscore', session, 'adj_close', typical_price, 'adj_volume') -%}
 
-{%- set is_time = at_least(elapsed, parameter_integer('wait_minutes', 0, 1440)) -%}
+{%- set is_time = at_least(elapsed, parameter_integer('intraday_mean_reversion.wait_minutes', 0, 1440)) -%}
 {%- set is_late = at_most(remaining, flat_minutes) -%}
 {%- set enter_long = both(is_time, both(at_most(zscore, -entry), at_least(zscore, -stop))) -%}
 {%- set enter_short = both(is_time, both(at_least(zscore, entry), at_most(zscore, stop))) -%}

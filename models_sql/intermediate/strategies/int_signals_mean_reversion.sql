@@ -1,13 +1,13 @@
-{{ config(materialized='refreshed', enabled=strategy_is('mean_reversion')) }}
+{{ config(materialized='refreshed', enabled=trades_strategy('mean_reversion')) }}
 
-{%- set average_bars = parameter_integer('average_bars', 0, 1000) -%}
-{%- set entry_zscore = parameter_number('entry_zscore', 0.01, 20) -%}
-{%- set exit_zscore = parameter_number('exit_zscore', 0, 20) -%}
-{%- set stop_zscore = parameter_number('stop_zscore', 0.01, 100) -%}
-{%- set oversold = parameter_number('oversold', 0, 50) -%}
+{%- set average_bars = parameter_integer('mean_reversion.average_bars', 0, 1000) -%}
+{%- set entry_zscore = parameter_number('mean_reversion.entry_zscore', 0.01, 20) -%}
+{%- set exit_zscore = parameter_number('mean_reversion.exit_zscore', 0, 20) -%}
+{%- set stop_zscore = parameter_number('mean_reversion.stop_zscore', 0.01, 100) -%}
+{%- set oversold = parameter_number('mean_reversion.oversold', 0, 50) -%}
 
-{%- set zscore = operator('rolling_zscore', 'adj_close', parameter_integer('zscore_bars', 2, 1000)) -%}
-{%- set strength = rsi('adj_close', parameter_integer('rsi_bars', 2, 500)) -%}
+{%- set zscore = operator('rolling_zscore', 'adj_close', parameter_integer('mean_reversion.zscore_bars', 2, 1000)) -%}
+{%- set strength = rsi('adj_close', parameter_integer('mean_reversion.rsi_bars', 2, 500)) -%}
 
 {%- set is_cheap = both(at_most(zscore, -entry_zscore), at_most(strength, oversold)) -%}
 {%- set is_dear = both(at_least(zscore, entry_zscore), at_least(strength, 100 - oversold)) -%}

@@ -1,4 +1,4 @@
-{{ config(materialized='refreshed', changes='session', enabled=strategy_is('momentum')) }}
+{{ config(materialized='refreshed', changes='session', enabled=trades_strategy('momentum')) }}
 
 with
 

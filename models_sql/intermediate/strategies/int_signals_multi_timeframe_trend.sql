@@ -1,8 +1,8 @@
-{{ config(materialized='refreshed', enabled=strategy_is('multi_timeframe_trend')) }}
+{{ config(materialized='refreshed', enabled=trades_strategy('multi_timeframe_trend')) }}
 
-{%- set timeframes = parameter_choices('timeframes', longer_timeframes()) -%}
+{%- set timeframes = parameter_choices('multi_timeframe_trend.timeframes', longer_timeframes()) -%}
 {%- set longest = longer_timeframes() | select('in', timeframes) | list | last -%}
-{%- set average = sma('adj_close', parameter_integer('average_bars', 2, 1000)) -%}
+{%- set average = sma('adj_close', parameter_integer('multi_timeframe_trend.average_bars', 2, 1000)) -%}
 {%- set distances = ['distance'] -%}
 {%- for name in timeframes %}{% do distances.append('distance_' ~ name) %}{% endfor -%}
 

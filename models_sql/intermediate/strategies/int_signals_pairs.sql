@@ -1,7 +1,7 @@
-{{ config(materialized='refreshed', changes='all', enabled=strategy_is('pairs')) }}
+{{ config(materialized='refreshed', changes='all', enabled=trades_strategy('pairs')) }}
 
-{%- set pairs = parameter_pairs('pairs') -%}
-{%- set places = pairs | length if pairs else parameter_integer('held_pairs', 1, 1000) -%}
+{%- set pairs = parameter_pairs('pairs.pairs') -%}
+{%- set places = pairs | length if pairs else parameter_integer('pairs.held_pairs', 1, 1000) -%}
 
 with
 
@@ -9,7 +9,7 @@ open_positions as (
 
     select
         *,
-        {{ between_0_and_1('abs(spread_zscore) / ' ~ parameter_number('entry_zscore', 0.01, 20)) }} as confidence
+        {{ between_0_and_1('abs(spread_zscore) / ' ~ parameter_number('pairs.entry_zscore', 0.01, 20)) }} as confidence
     from {{ ref('int_pair_positions') }}
     where position != 0
 

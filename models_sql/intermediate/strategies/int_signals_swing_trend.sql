@@ -1,11 +1,11 @@
-{{ config(materialized='refreshed', enabled=strategy_is('swing_trend')) }}
+{{ config(materialized='refreshed', enabled=trades_strategy('swing_trend')) }}
 
-{%- set stop_atr = parameter_number('stop_atr', 0.1, 100) -%}
-{%- set fast = ema('adj_close', parameter_integer('fast_bars', 1, 1000)) -%}
-{%- set slow = ema('adj_close', parameter_integer('slow_bars', 2, 2520)) -%}
-{%- set range = atr('adj_high', 'adj_low', 'adj_close', parameter_integer('atr_bars', 1, 500)) -%}
+{%- set stop_atr = parameter_number('swing_trend.stop_atr', 0.1, 100) -%}
+{%- set fast = ema('adj_close', parameter_integer('swing_trend.fast_bars', 1, 1000)) -%}
+{%- set slow = ema('adj_close', parameter_integer('swing_trend.slow_bars', 2, 2520)) -%}
+{%- set range = atr('adj_high', 'adj_low', 'adj_close', parameter_integer('swing_trend.atr_bars', 1, 500)) -%}
 
-{%- if parameter_choice('entry', ['cross', 'pullback']) == 'cross' -%}
+{%- if parameter_choice('swing_trend.entry', ['cross', 'pullback']) == 'cross' -%}
     {%- set enter_long, enter_short = crossed_above(fast, slow), crossed_below(fast, slow) -%}
 {%- else -%}
     {%- set enter_long = both(above(fast, slow), crossed_above('adj_close', fast)) -%}

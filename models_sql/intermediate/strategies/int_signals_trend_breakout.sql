@@ -1,8 +1,8 @@
-{{ config(materialized='refreshed', enabled=strategy_is('trend_breakout')) }}
+{{ config(materialized='refreshed', enabled=trades_strategy('trend_breakout')) }}
 
-{%- set entry_bars = parameter_integer('entry_bars', 2, 1000) -%}
-{%- set exit_bars = parameter_integer('exit_bars', 1, 1000) -%}
-{%- set average_bars = parameter_integer('average_bars', 0, 1000) -%}
+{%- set entry_bars = parameter_integer('trend_breakout.entry_bars', 2, 1000) -%}
+{%- set exit_bars = parameter_integer('trend_breakout.exit_bars', 1, 1000) -%}
+{%- set average_bars = parameter_integer('trend_breakout.average_bars', 0, 1000) -%}
 
 {#- The channels of the bars before: a close beyond its own bar's channel there cannot be. -#}
 {%- set entry_high = operator('lagged', operator('rolling_max', 'adj_high', entry_bars), 1) -%}
