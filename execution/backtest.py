@@ -18,7 +18,7 @@ from execution.simulator import simulate
 from execution.statistics import statistics_of
 from execution.statistics_config import StatisticsConfig
 from execution.trials import Trial, TrialResult, enter
-from transforms import schemas
+from transforms import schemas, schemas_strategies
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
@@ -91,6 +91,8 @@ def run_backtest(
         metrics = measured.metrics | _deflated(warehouse, book, trial, measured.metrics, periods)
         for table, frame in (
             (schemas.TARGETS, tables.targets(result, narrative)),
+            (schemas_strategies.STRATEGY_TARGETS, tables.strategy_targets(result)),
+            (schemas_strategies.STRATEGY_RESULTS, tables.strategy_results(result, measured.parts)),
             (schemas.RISK_DECISIONS, tables.risk_decisions(result, narrative)),
             (schemas.ORDERS, tables.orders(result, names, narrative)),
             (schemas.FILLS, tables.fills(result, names)),

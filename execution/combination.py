@@ -21,7 +21,7 @@ from execution.config import BookConfig, StrategyConfig
 from execution.panel import ScorePanel, load_scores
 from execution.rules import Terms, kernel_rules
 from execution.simulator import SimulationResult, simulate
-from execution.types import Floats
+from execution.types import Floats, Scores, Wish
 from transforms.errors import QuantmillError
 from transforms.warehouse import Warehouse
 
@@ -47,6 +47,37 @@ class CombinedScores(ScorePanel):
     shares: Shares
     alone: Floats
     gross: float
+
+    def at(self, t: int) -> Scores:
+        """Return the scores of bar ``t``; their origins say which strategy wants how much."""
+        stakes = self.stakes(t)
+        origins = {
+            i: " and ".join(
+                f"{name} wants {stake:+.1%}"
+                for name, stake in zip(self.members, stakes[:, i].tolist(), strict=True)
+                if stake != 0
+            )
+            for i in np.flatnonzero(stakes.any(axis=0)).tolist()
+        }
+        return replace(super().at(t), origins=origins)
+
+    def wishes(self, t: int) -> tuple[Wish, ...]:
+        """Return what each strategy wants at the close of bar ``t``, by strategy, then by symbol."""
+        shares = self.shares.held[t].tolist()
+        return tuple(
+            Wish(
+                name,
+                i,
+                float(scores.score[t, i]),
+                float(scores.confidence[t, i]),
+                float(weights[t, i]),
+                share,
+            )
+            for name, scores, weights, share in zip(
+                self.members, self.scores, self.weights, shares, strict=True
+            )
+            for i in np.flatnonzero(weights[t]).tolist()
+        )
 
     def stakes(self, t: int) -> Floats:
         """Return what each strategy wants of the account at the close of row ``t`` (fraction of equity), (S, N)."""

@@ -310,7 +310,11 @@ class Desk:
             if reason
         ]
         risk = [[r.symbol, r.rule, defined(r.before), defined(r.after), r.reason] for r in changes]
-        return {"targets": targets, "risk": risk}
+        wishes = [
+            [one.strategy, self._panel.symbols[one.column], *map(defined, (*one[2:], one.target_weight))]
+            for one in self._scores.wishes(t)
+        ]
+        return {"targets": targets, "risk": risk, "strategies": wishes}
 
     def _cancel(self, client_order_id: str) -> None:
         """Take an order back at the broker and record its answer; one that has ended stays as it ended."""

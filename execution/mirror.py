@@ -10,21 +10,23 @@ import polars as pl
 from execution.journal import Journal
 from execution.journal_records import JournaledClose, JournaledDecision
 from execution.order_states import FILLED, TERMINAL
-from transforms import schemas
+from transforms import schemas, schemas_strategies
 from transforms.warehouse import Warehouse
 
 
 def mirror(journal: Journal, warehouse: Warehouse, book: str) -> None:
     """Replace a book's rows in ``execution.*`` by what the journal says, in one transaction.
 
-    Written are orders, fills, targets, risk_decisions, positions, equity and cash_flows. The benchmark's close is
-    scaled to the equity of the book's first bar: the initial cash, for an account that began with nothing else.
+    Written are orders, fills, targets, strategy_targets, risk_decisions, positions, equity and cash_flows. The
+    benchmark's close is scaled to the equity of the book's first bar: the initial cash, for an account that began with
+    nothing else.
     """
     decisions, closes = journal.decisions(book), journal.closes(book)
     tables = [
         (schemas.ORDERS, _orders(journal, book)),
         (schemas.FILLS, _fills(journal, book)),
         (schemas.TARGETS, _targets(book, decisions)),
+        (schemas_strategies.STRATEGY_TARGETS, _strategy_targets(book, decisions)),
         (schemas.RISK_DECISIONS, _risk_decisions(book, decisions)),
         (schemas.POSITIONS, _positions(book, closes)),
         (schemas.EQUITY, _equity(book, closes)),
@@ -65,6 +67,12 @@ def _targets(book: str, decisions: list[JournaledDecision]) -> _Rows:
         for symbol, score, confidence, weight, reason in decision.detail.get("targets", []):
             what = (symbol, decision.strategy, score, confidence, weight, reason)
             yield (book, decision.bar_at, decision.session_date, *what)
+
+
+def _strategy_targets(book: str, decisions: list[JournaledDecision]) -> _Rows:
+    for decision in decisions:
+        for row in decision.detail.get("strategies", []):
+            yield (book, decision.bar_at, decision.session_date, *row)
 
 
 def _risk_decisions(book: str, decisions: list[JournaledDecision]) -> _Rows:

@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from execution.config import AccountConfig, PortfolioConfig, StrategyConfig
-from execution.types import Floats, RiskDecision, Scores
+from execution.types import Floats, RiskDecision, Scores, Wish
 from transforms.errors import ConfigError, QuantmillError, nearest
 from transforms.warehouse import Warehouse
 
@@ -195,6 +195,10 @@ class ScorePanel:
     def at(self, t: int) -> Scores:
         """Return the scores of bar ``t``."""
         return Scores(self.strategy, self.score[t], self.confidence[t], self.volatility[t])
+
+    def wishes(self, _t: int) -> tuple[Wish, ...]:
+        """Return what each of several strategies wants at the close of bar ``t``; of a lone strategy nothing."""
+        return ()
 
 
 def load_panel(warehouse: Warehouse, *, end: date | None = None) -> Panel:

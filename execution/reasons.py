@@ -113,7 +113,10 @@ def target_reasons(
         else:
             target = "left alone" if math.isnan(weight) else f"{weight:.1%} of equity"
             outlook = f"{target}, equity is used up" if is_ruined else f"{target}, holds {holds[i]:.1%}"
-        reasons[i] = f"score {score[i]:.3g} rank {rank}{of_all}{outlook}"
+        origin = scores.origins.get(i)
+        reasons[i] = (
+            f"{origin} → {outlook}" if origin else f"score {score[i]:.3g} rank {rank}{of_all}{outlook}"
+        )
         if notes:
             reasons[i] += notes.get(symbols[i], "") + (everywhere if weight != 0 else "")
     for i in np.flatnonzero(held).tolist():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from execution.combination import CombinedScores
+from execution.ownership import Parts, parts_of
 from execution.performance import (
     Attribution,
     Book,
@@ -30,16 +32,22 @@ class Statistics:
         periods: By month and year.
         attribution: By symbol, side, strategy, cost and (where there are any) group.
         intervals: Confidence intervals of some of the metrics.
+        parts: What each of several strategies that share the book did; None for a lone one.
     """
 
     metrics: dict[str, float | None]
     periods: list[Period]
     attribution: list[Attribution]
     intervals: list[Interval]
+    parts: Parts | None
 
 
 def statistics_of(
-    result: SimulationResult, *, config: StatisticsConfig, groups: Mapping[str, str], periods: int
+    result: SimulationResult,
+    *,
+    config: StatisticsConfig,
+    groups: Mapping[str, str],
+    periods: int,
 ) -> Statistics:
     """Measure a simulated book.
 
@@ -59,6 +67,11 @@ def statistics_of(
         borrow_rate=result.borrow_rate,
         interest=book.interest,
     )
+    scores = result.scores
+    parts, shared = None, None
+    if isinstance(scores, CombinedScores):
+        parts = parts_of(result, scores)
+        shared = {name: (parts.pnl[:, s], parts.costs[:, s]) for s, name in enumerate(scores.members)}
     dates = [panel.session_date[t] for t in (sessions.last + result.first).tolist()]
     return Statistics(
         metrics=measure_book(
@@ -79,6 +92,7 @@ def statistics_of(
             strategy=result.scores.strategy,
             groups=groups,
             periods=periods,
+            shared=shared,
         ),
         intervals=intervals(
             sessions.equity,
@@ -88,6 +102,7 @@ def statistics_of(
             block=config.bootstrap_block,
             periods=periods,
         ),
+        parts=parts,
     )
 
 

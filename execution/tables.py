@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from execution.combination import CombinedScores
 from execution.kernel.types import FLOWS, ORDER_TYPES, REASONS, STOP_LOSS, TIMES_IN_FORCE
 from execution.order_states import FILLED
 from execution.orders import namer, order_note, order_status, own_reason
 from execution.own_orders import OwnOrder, own_orders
+from execution.ownership import Parts
 from execution.performance import Attribution, Interval, Period
 from execution.reasons import risk_decisions as risk_decisions_of
 from execution.reasons import target_reasons, weights_held
 from execution.simulator import SimulationResult
 from execution.types import RiskDecision
-from transforms import schemas
+from transforms import schemas, schemas_strategies
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,43 @@ def targets(result: SimulationResult, narrative: Narrative) -> pl.DataFrame:
         "reason": list(filter(None, said)),
     }
     return _frame(schemas.TARGETS, result.book, columns)
+
+
+def strategy_targets(result: SimulationResult) -> pl.DataFrame:
+    """Return ``execution.strategy_targets``: what each of several strategies wanted at every decision."""
+    found = [result.scores.wishes(t) for t in result.decided.tolist()]
+    rows = np.repeat(result.decided, [len(wishes) for wishes in found])
+    wishes = [wish for several in found for wish in several]
+    columns = {
+        **_bars(result, rows),
+        "strategy": [wish.strategy for wish in wishes],
+        "symbol": [result.panel.symbols[wish.column] for wish in wishes],
+        **{
+            name: [getattr(wish, name) for wish in wishes]
+            for name in ("score", "confidence", "weight", "share", "target_weight")
+        },
+    }
+    return _frame(schemas_strategies.STRATEGY_TARGETS, result.book, columns)
+
+
+def strategy_results(result: SimulationResult, parts: Parts | None) -> pl.DataFrame:
+    """Return ``execution.strategy_results``: one row per bar and strategy of several that share the account.
+
+    Args:
+        parts: Of the strategies, None where there is but one.
+    """
+    scores = result.scores
+    if parts is None or not isinstance(scores, CombinedScores):
+        return schemas_strategies.STRATEGY_RESULTS.frame([])
+    count, rows = len(scores.members), np.arange(result.first, result.first + len(result.equity))
+    columns = {
+        **_bars(result, np.repeat(rows, count)),
+        "strategy": list(scores.members) * len(rows),
+        "share": scores.shares.held[result.rows].reshape(-1),
+        "alone": scores.alone[result.rows].reshape(-1),
+        **{name: values.reshape(-1) for name, values in parts._asdict().items()},
+    }
+    return _frame(schemas_strategies.STRATEGY_RESULTS, result.book, columns)
 
 
 def risk_decisions(result: SimulationResult, narrative: Narrative) -> pl.DataFrame:

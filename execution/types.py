@@ -8,9 +8,10 @@ score. Prices are raw USD per share on the split basis of their own session; qua
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,37 @@ class Scores:
         score: Higher is better; its sign says long or short.
         confidence: In [0, 1].
         volatility: Annualised volatility (fraction) for inverse-volatility weighting; NaN if unknown.
+        origins: Column → where its score comes from, in words; of columns that have such words.
     """
 
     strategy: str
     score: Floats
     confidence: Floats
     volatility: Floats
+    origins: Mapping[int, str] = field(default_factory=dict)
+
+
+class Wish(NamedTuple):
+    """What one of several strategies that share an account wants of a symbol, before risk.
+
+    Attributes:
+        column: Of the panel.
+        score, confidence: The strategy's own at the bar; NaN where it has none.
+        weight: Signed fraction of the strategy's capital.
+        share: The strategy's part of the account (fraction of equity).
+    """
+
+    strategy: str
+    column: int
+    score: float
+    confidence: float
+    weight: float
+    share: float
+
+    @property
+    def target_weight(self) -> float:
+        """Signed fraction of the account's equity."""
+        return self.weight * self.share
 
 
 @dataclass

@@ -19,6 +19,7 @@ from transforms.schemas_ops import (
     TRIALS,
 )
 from transforms.schemas_sensitivity import SENSITIVITY, SENSITIVITY_SUMMARY
+from transforms.schemas_strategies import STRATEGY_RESULTS, STRATEGY_TARGETS
 from transforms.schemas_validation import HOLDOUT_USES, STRESS, TRADE_ORDERS, VALIDATION
 from transforms.tables import Table as Table  # noqa: PLC0414 - read through this module
 
@@ -390,6 +391,8 @@ CONTRACTS: tuple[Table, ...] = (
     PERIODS,
     ATTRIBUTION,
     INTERVALS,
+    STRATEGY_TARGETS,
+    STRATEGY_RESULTS,
     SENSITIVITY,
     SENSITIVITY_SUMMARY,
     VALIDATION,

@@ -192,6 +192,7 @@ def attribute(
     strategy: str,
     groups: Mapping[str, str],
     periods: int = SESSIONS_PER_YEAR,
+    shared: Mapping[str, tuple[Floats, Floats]] | None = None,
 ) -> list[Attribution]:
     """Return the parts of each breakdown; its contributions sum to the total return and to the volatility.
 
@@ -205,6 +206,7 @@ def attribute(
         strategy: Whose book it is.
         groups: Symbol → group.
         periods: Sessions per year.
+        shared: Where several strategies share the book, of each the profit and the costs of every bar (USD), (T,).
     """
     if not len(equity) or not equity[0] > 0:
         return []
@@ -225,11 +227,12 @@ def attribute(
     breakdowns: list[tuple[str, Ints, list[str]]] = [
         ("symbol", np.where(has_symbol, symbol, count), [*symbols, CASH]),
         ("side", np.where(side == 0, 2, (side < 0).astype(np.int64)), ["long", "short", CASH]),
-        ("strategy", np.where(has_symbol, 0, 1), [strategy, CASH]),
         ("cost", kind, list(_KINDS)),
     ]
     if groups:
         breakdowns.append(("group", group_of[symbol] % len(group_names), group_names))
+    if shared is None:
+        breakdowns.append(("strategy", np.where(has_symbol, 0, 1), [strategy, CASH]))
     found = []
     for breakdown, code, names in breakdowns:
         sums = [np.bincount(code, values, len(names)) for values in (amount, cost, to_return)]
@@ -239,7 +242,40 @@ def attribute(
             found.append(
                 Attribution(breakdown, names[n], pnl, costs, gained, None if risks is None else risks[n])
             )
+    if shared is not None:
+        whole: Floats = np.bincount(of_session, amount, len(equity)).astype(np.float64)
+        found += _of_strategies(shared, whole, session=session, equity=equity, weight=weight)
     return found
+
+
+def _of_strategies(
+    shared: Mapping[str, tuple[Floats, Floats]],
+    whole: Floats,
+    *,
+    session: Ints,
+    equity: Floats,
+    weight: Floats | None,
+) -> list[Attribution]:
+    """Return the parts of several strategies, and what none of them earned.
+
+    Args:
+        whole: What the book earned in each session (USD), (S,); 0 in the first, which does not count.
+        weight: Of ``_risk_weights``.
+    """
+
+    def part(name: str, pnl: Floats, costs: float) -> Attribution:
+        risk = None if weight is None else float(pnl[1:] @ weight)
+        earned = math.fsum(pnl[1:].tolist())
+        return Attribution("strategy", name, earned, costs, earned / float(equity[0]), risk)
+
+    found = []
+    left: Floats = whole.copy()
+    for name, (pnl, costs) in shared.items():
+        earned: Floats = np.bincount(session, pnl, len(equity)).astype(np.float64)
+        left -= earned
+        found.append(part(name, earned, float(costs[session > 0].sum())))
+    left[0] = 0.0
+    return [*found, part(CASH, left, 0.0)]
 
 
 def _risk_weights(equity: Floats, periods: int) -> Floats | None:

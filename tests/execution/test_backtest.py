@@ -8,13 +8,16 @@ import polars as pl
 import pytest
 
 from execution.backtest import BacktestResult, run_backtest
+from execution.combined_config import CombinedConfig
 from execution.config import CostsConfig, ExitsConfig, RiskConfig, StrategyConfig
 from execution.performance import sharpe
+from tests.execution.combinations import account
 from tests.execution.markets import EVERY_DAY, FREE, LENIENT, NAN, book_config, panel
 from tests.execution.marts import write_marts
 from transforms import schemas
 from transforms.errors import QuantmillError
 from transforms.paths import Home
+from transforms.schemas_strategies import STRATEGY_RESULTS, STRATEGY_TARGETS
 from transforms.warehouse import Warehouse
 
 MODEL = StrategyConfig(name="model")
@@ -240,3 +243,35 @@ def test_undefined_figures_are_null_in_the_tables(warehouse: Warehouse) -> None:
     for contract in TABLES:
         frame = table(warehouse, contract)
         assert not any(frame[c].is_nan().any() for c in frame.columns if frame[c].dtype == pl.Float64)
+
+
+def test_several_strategies_leave_what_each_wanted_and_did(warehouse: Warehouse) -> None:
+    warehouse.execute(
+        "insert into marts.signals by name select * replace ('other' as strategy, -score as score) "
+        "from marts.signals"
+    )
+    members = {name: StrategyConfig(name=name, scores="signals") for name in ("momentum", "other")}
+    both = CombinedConfig(name="both", members=members)
+    result = run(warehouse, strategy=both, model_id=None, config=account(both, CONFIG))
+    wanted = table(warehouse, STRATEGY_TARGETS)
+    assert set(wanted["strategy"]) == {"momentum", "other"}
+    assert np.allclose(wanted["weight"] * wanted["share"], wanted["target_weight"])
+    sums = wanted.group_by("bar_at", "symbol").agg(pl.col("target_weight").sum().alias("wanted"))
+    targets = table(warehouse, schemas.TARGETS).join(sums, on=["bar_at", "symbol"], how="left")
+    allowed = targets.filter(pl.col("target_weight").is_not_null())
+    assert len(allowed) > 20
+    assert np.allclose(allowed["target_weight"], allowed["wanted"].fill_null(0.0))
+    assert targets["reason"].str.contains("momentum wants \\+").any()
+    done = table(warehouse, STRATEGY_RESULTS)
+    equity = table(warehouse, schemas.EQUITY)["equity"].to_numpy()
+    assert len(done) == 2 * len(equity)
+    assert done.group_by("bar_at", maintain_order=True).agg(pl.col("pnl").sum())[
+        "pnl"
+    ].to_numpy() == pytest.approx(np.diff(equity, prepend=WEEKLY.initial_cash), abs=1e-6)
+    parts = table(warehouse, schemas.ATTRIBUTION).filter(pl.col("breakdown") == "strategy")
+    assert parts["name"].to_list() == ["cash", "momentum", "other"]
+    assert parts["pnl"].sum() == pytest.approx(equity[-1] - equity[0])
+    assert parts["contribution_return"].sum() == pytest.approx(result.metrics["total_return"])
+    assert parts["contribution_risk"].sum() == pytest.approx(result.metrics["volatility"])
+    moved = table(warehouse, schemas.RISK_DECISIONS).filter(pl.col("rule") == "allocation")
+    assert moved["reason"][0].startswith("capital moved to momentum 50.0%, other 50.0%")

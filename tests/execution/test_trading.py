@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from execution.backtest import run_backtest
+from execution.combined_config import CombinedConfig
 from execution.config import (
     BrokerConfig,
     CostsConfig,
@@ -19,6 +20,7 @@ from execution.config import (
     StrategyConfig,
 )
 from execution.trading import TradeResult, trade
+from tests.execution.combinations import account
 from tests.execution.desks import ScriptedBroker, alternating
 from tests.execution.markets import NAN, book_config
 from tests.execution.marts import write_marts
@@ -126,6 +128,25 @@ def test_replay_leaves_the_tables_of_the_backtest(warehouse: Warehouse, home: Ho
     assert [row[:4] for row in mine] == [row[:4] for row in theirs]
     figures = np.array([row[4:] for row in mine], dtype=float)
     assert np.allclose(figures, np.array([row[4:] for row in theirs], dtype=float), rtol=1e-12, atol=0)
+
+
+def test_replay_of_several_strategies_leaves_what_each_wanted(warehouse: Warehouse, home: Home) -> None:
+    scored = "select symbol, bar_at, session_date, score, confidence from ml.predictions"
+    warehouse.execute(f"insert into marts.signals by name select *, 'up' as strategy from ({scored})")
+    warehouse.execute(
+        f"insert into marts.signals by name select * replace (-score as score), 'down' as strategy from ({scored})"
+    )
+    members = {name: StrategyConfig(name=name, scores="signals") for name in ("up", "down")}
+    both = CombinedConfig(name="both", members=members)
+    config = account(both, book_config(replace(DAILY, side="long_short", k=1), costs=FEES))
+    terms = {"strategy": both, "model_id": None, "config": config}
+    run_backtest(warehouse, home, book="backtest/x", **terms)
+    result = run(warehouse, home, start=DAYS[0], end=DAYS[-1], **terms)
+    assert result.fills
+    for table in ("strategy_targets", "targets", "fills", "risk_decisions"):
+        expected = rows(warehouse, f"execution.{table}", "backtest/x")
+        assert expected
+        assert rows(warehouse, f"execution.{table}", result.book) == expected
 
 
 def test_replay_in_two_runs_is_the_replay_in_one(warehouse: Warehouse, home: Home, tmp_path: Path) -> None:
