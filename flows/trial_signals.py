@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 from execution.config import StrategyConfig
 from flows.dbt import LOCK, PROJECT_DIR, BuildVars, one_line, surroundings
-from flows.dbt_state import target_path
+from flows.dbt_state import read_manifest, target_path, vars_read
 from flows.refusals import refusal
 from transforms.config import EngineConfig
 from transforms.errors import QuantmillError
@@ -28,7 +28,7 @@ from transforms.warehouse import Warehouse
 
 _SCRATCH = "trial_signals"
 _SIGNALS = "model.quantmill.signals"
-_SELECTION = ["--select", "+file:signals.sql,resource_type:model"]
+_BEHIND_SIGNALS = "+file:signals.sql,resource_type:model"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,18 @@ class _Model:
 
     relation: str
     sql: str
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A model in dbt's graph: its name, the ids of what it reads, and itself.
+
+    A copy: dbt compiles into the nodes of the manifest, the same ones for every strategy.
+    """
+
+    name: str
+    parents: tuple[str, ...]
+    model: _Model
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,7 @@ def compile_signals(
     """
     with LOCK, surroundings(warehouse.path, engine):
         compiler = _Compiler(home, build_vars)
-        built = {model.relation: model.sql for model in compiler.compile(build_vars.strategy)}
+        built = {model.relation: model.sql for model in compiler.built}
         plans: list[Plan | QuantmillError] = []
         for strategy in strategies:
             try:
@@ -140,12 +152,27 @@ def _plan(models: Sequence[_Model], built: dict[str, str]) -> Plan:
 
 
 class _Compiler:
-    """dbt, with the project parsed once."""
+    """dbt, with the project parsed once, and every model behind the signals that are built compiled once."""
 
     def __init__(self, home: Home, build_vars: BuildVars) -> None:
         self._home = home
         self._vars = build_vars
         self._manifest = self._parse(build_vars, target_path(home))
+        outcome = self._invoke(["compile", "--select", _BEHIND_SIGNALS], build_vars, self._manifest)
+        _raise_for(outcome, build_vars.strategy)
+        self._built = _nodes(outcome)
+        read = vars_read(read_manifest(home))
+        # The SQL of the other models is what it is in the build.
+        self._concerned = [
+            node.name
+            for node in self._built.values()
+            if any(name.split(".")[0] == "strategy" for name in read[node.name])
+        ]
+
+    @property
+    def built(self) -> list[_Model]:
+        """The models behind ``marts.signals`` as they are built, and it."""
+        return _ordered(self._built)
 
     def compile(self, strategy: StrategyConfig) -> list[_Model]:
         """Return the models behind ``marts.signals``, and it, for a strategy's parameters.
@@ -154,27 +181,14 @@ class _Compiler:
             QuantmillError: The SQL refuses them.
         """
         trial = replace(self._vars, strategy=strategy)
-        outcome = self._invoke(["compile", *_SELECTION], trial, self._manifest)
-        if not outcome.success:
-            # Parameters may decide which models there are, and which a model reads: that is parsed, not compiled.
-            manifest = self._parse(trial, self._home.dbt / "trial")
-            outcome = self._invoke(["compile", *_SELECTION], trial, manifest)
+        outcome = self._invoke(["compile", "--select", *self._concerned], trial, self._manifest)
+        if outcome.success:
+            return _ordered(self._built | _nodes(outcome))
+        # Parameters may decide which models there are, and which a model reads: that is parsed, not compiled.
+        manifest = self._parse(trial, self._home.dbt / "trial")
+        outcome = self._invoke(["compile", "--select", _BEHIND_SIGNALS], trial, manifest)
         _raise_for(outcome, strategy)
-        nodes = {result.node.unique_id: result.node for result in outcome.result.results}
-        ordered: list[_Model] = []
-        seen: set[str] = set()
-
-        def visit(name: str) -> None:
-            if name in seen or name not in nodes:
-                return
-            seen.add(name)
-            node = nodes[name]
-            for parent in sorted(node.depends_on.nodes):
-                visit(parent)
-            ordered.append(_Model(f'"{node.schema}"."{node.alias}"', node.compiled_code))
-
-        visit(_SIGNALS)
-        return ordered
+        return _ordered(_nodes(outcome))
 
     def _parse(self, build_vars: BuildVars, target: Path) -> Any:
         outcome = self._invoke(["parse"], build_vars, None, target)
@@ -186,7 +200,9 @@ class _Compiler:
     ) -> Any:
         from dbt.cli.main import dbtRunner
 
-        only = ["--no-populate-cache", "--no-introspect"] if args[0] == "compile" else []
+        only: list[str] = []
+        if args[0] == "compile":  # models alone, without their tests, and without a look at the database
+            only = ["--indirect-selection", "empty", "--no-populate-cache", "--no-introspect"]
         places = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
         places += [
             "--target-path",
@@ -195,8 +211,35 @@ class _Compiler:
             str(self._home.dbt / "logs"),
         ]
         quiet = ["--log-level", "none", "--log-level-file", "none", "--no-write-json"]
-        vars_ = ["--vars", json.dumps(build_vars.as_dict(), sort_keys=True), "--threads", "1"]
+        vars_ = ["--vars", json.dumps(build_vars.as_dict(), sort_keys=True), "--single-threaded"]
         return dbtRunner(manifest=manifest).invoke([*args, *only, *vars_, *places, *quiet])
+
+
+def _nodes(outcome: Any) -> dict[str, _Node]:
+    """Return id → node of what was compiled."""
+    nodes = (result.node for result in outcome.result.results)
+    return {
+        node.unique_id: _Node(
+            node.name,
+            tuple(sorted(node.depends_on.nodes)),
+            _Model(f'"{node.schema}"."{node.alias}"', node.compiled_code),
+        )
+        for node in nodes
+    }
+
+
+def _ordered(nodes: Mapping[str, _Node]) -> list[_Model]:
+    """Return the models behind the signals, each after those that it reads, the signals last."""
+    ordered: dict[str, _Model] = {}
+
+    def visit(name: str) -> None:
+        if name not in ordered and name in nodes:
+            for parent in nodes[name].parents:
+                visit(parent)
+            ordered[name] = nodes[name].model
+
+    visit(_SIGNALS)
+    return list(ordered.values())
 
 
 def _raise_for(outcome: Any, strategy: StrategyConfig) -> None:
