@@ -12,6 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from reports.formats import percent, ratio
+
 if TYPE_CHECKING:
     from flows.run import Outcome, Run
 
@@ -118,16 +120,6 @@ class Display:
             out.print(Text.assemble((f"{label:<10}", "dim"), value), soft_wrap=True)
 
 
-def percent(value: float | None) -> str:
-    """Format a fraction as a percentage, a missing one as a dash."""
-    return "–" if value is None else f"{100 * value:.2f} %"
-
-
-def number(value: float | None) -> str:
-    """Format a number with two decimals, a missing one as a dash."""
-    return "–" if value is None else f"{value:.2f}"
-
-
 def _figures(run: Run) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     model = run.outputs.get("train", {}).get("metrics", {})
@@ -135,7 +127,7 @@ def _figures(run: Run) -> list[tuple[str, str]]:
         rows.append(
             (
                 "model",
-                f"AUC {number(model.get('auc'))}, IC {number(model.get('information_coefficient'))}, out of sample",
+                f"AUC {ratio(model.get('auc'))}, IC {ratio(model.get('information_coefficient'))}, out of sample",
             )
         )
     book = run.outputs.get("backtest", {})
@@ -143,8 +135,8 @@ def _figures(run: Run) -> list[tuple[str, str]]:
         rows.append(
             (
                 "backtest",
-                f"CAGR {percent(metrics.get('cagr'))} (benchmark {percent(metrics.get('benchmark_cagr'))}), "
-                f"Sharpe {number(metrics.get('sharpe'))}, max drawdown {percent(metrics.get('max_drawdown'))}, "
+                f"CAGR {percent(metrics.get('cagr'), 2)} (benchmark {percent(metrics.get('benchmark_cagr'), 2)}), "
+                f"Sharpe {ratio(metrics.get('sharpe'))}, max drawdown {percent(metrics.get('max_drawdown'), 2)}, "
                 f"{book['first_session']} to {book['last_session']}",
             )
         )
@@ -162,16 +154,16 @@ def _swept(swept: dict[str, Any]) -> list[tuple[str, str]]:
 
     def described(of: dict[str, Any]) -> str:
         values = " ".join(f"{key}={value}" for key, value in of["parameters"].items())
-        return f"{swept['metric']} {number(of['value'])} with {values}"
+        return f"{swept['metric']} {ratio(of['value'])} with {values}"
 
     best = swept["best"]
-    around = f"neighbours' mean {number(swept['neighbour_mean'])}"
+    around = f"neighbours' mean {ratio(swept['neighbour_mean'])}"
     if swept["stability"] is not None:
-        around += f", {100 * swept['stability']:.0f} % of it" + (
+        around += f", {percent(swept['stability'], 0)} of it" + (
             ", a sharp peak" if swept["is_sharp_peak"] else ""
         )
     return [
-        ("best", f"{described(best)}; {around}; deflated Sharpe {percent(best['deflated_sharpe'])}"),
+        ("best", f"{described(best)}; {around}; deflated Sharpe {percent(best['deflated_sharpe'], 2)}"),
         ("robust", described(swept["robust"])),
         (
             "trials",
