@@ -11,6 +11,7 @@ from rich.text import Text
 from reports.comparison import Comparison, Job, Row, comparison
 from reports.formats import metric
 from reports.side_by_side import MOST
+from transforms.errors import first_line
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
 
@@ -79,9 +80,8 @@ def _table(compared: Comparison, first: str, *, ids: bool) -> Table:
     for place, row in enumerate(compared.rows):
         is_best = place == compared.best
         label = Text(("★ " if is_best else "  ") + _label(row))
-        run = (
-            Text(row.run_id) if row.error is None else Text(f"failed: {_first_line(row.error)}", style="red")
-        )
+        failed = None if row.error is None else first_line(row.error or "no reason given")
+        run = Text(row.run_id) if failed is None else Text(f"failed: {failed}", style="red")
         cells: list[Text | str] = [label, *(_figure(row, name) for name in _FIGURES), *([run] if ids else [])]
         table.add_row(*cells, style="bold green" if is_best else "")
     return table
@@ -93,7 +93,3 @@ def _label(row: Row) -> str:
 
 def _figure(row: Row, name: str) -> str:
     return metric(name).written(getattr(row, name))
-
-
-def _first_line(error: str) -> str:
-    return (error.strip().splitlines() or ["no reason given"])[0]

@@ -46,6 +46,11 @@ class ArtifactError(QuantmillError):
     """A model artifact is missing, incomplete or not what its manifest says."""
 
 
+def first_line(error: object) -> str:
+    """Return the first line of what an error says; where it says nothing, its type's name."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def nearest(word: str, allowed: Iterable[str], *, count: int = 3) -> str:
     """Say which of ``allowed`` the user may have meant.
 

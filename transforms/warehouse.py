@@ -23,7 +23,7 @@ import polars as pl
 
 from transforms import schemas
 from transforms.config import EngineConfig
-from transforms.errors import QuantmillError, WarehouseBusyError
+from transforms.errors import QuantmillError, WarehouseBusyError, first_line
 from transforms.failpoints import failpoint
 
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
@@ -101,7 +101,7 @@ class Warehouse:
                 self.create_contracts()
         except duckdb.Error as error:
             raise QuantmillError(
-                f"{path}: cannot be opened as a warehouse ({_first_line(error)}). Everything in it can be "
+                f"{path}: cannot be opened as a warehouse ({first_line(error)}). Everything in it can be "
                 "rebuilt from the landing directory: move the file away and run again"
             ) from error
 
@@ -191,7 +191,7 @@ class Warehouse:
             yield
         except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException) as error:
             raise QuantmillError(
-                f"{self.path}: the file cannot be read or written ({_first_line(error)}). If the disk "
+                f"{self.path}: the file cannot be read or written ({first_line(error)}). If the disk "
                 "is full, free some space; if the file is damaged, move it away and run again, and it is "
                 "rebuilt from the landing directory"
             ) from error
@@ -310,10 +310,6 @@ class Warehouse:
         failpoint("publish.rename")
         building.replace(target)
         fsync_directory(target.parent)
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).strip().splitlines()[0]
 
 
 def _require_unique(table: schemas.Table, frame: pl.DataFrame) -> None:

@@ -15,6 +15,7 @@ from execution.construction.inputs import SESSIONS_PER_YEAR, ConstructionInputs
 from execution.construction.limits import Feasible, Total, UnsolvedError
 from execution.construction.simple import is_halved
 from execution.types import Floats
+from transforms.errors import first_line
 
 Signs = NDArray[np.int8]
 
@@ -73,7 +74,7 @@ def _shares(returns: Floats, weighting: str, config: PortfolioConfig) -> Floats:
             warnings.simplefilter("ignore")
             shares = np.asarray(kind(prior_estimator=prior).fit(returns).weights_, dtype=np.float64)
     except (SolverError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-        raise UnsolvedError("solver", f"{weighting} failed: {_first_line(error)}") from error
+        raise UnsolvedError("solver", f"{weighting} failed: {first_line(error)}") from error
     if not np.isfinite(shares).all() or shares.min() < -1e-9 or abs(shares.sum() - 1) > 1e-6:
         raise UnsolvedError("solver", f"{weighting} ended without weights that sum to 1")
     return np.maximum(shares, 0.0)
@@ -177,7 +178,3 @@ def _variance(risk: Estimate, feasible: Feasible) -> Callable[[Any], Any]:
     covariance = np.diag(np.where(known, 0.0, worst))
     covariance[np.ix_(known, known)] = risk.covariance[np.ix_(rows[known], rows[known])]
     return lambda weights: cp.quad_form(weights, cp.psd_wrap(covariance))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -10,7 +10,7 @@ import numpy as np
 from ml.config import XgboostConfig
 from ml.matrix import Matrix
 from ml.models.base import Floats
-from transforms.errors import ArtifactError, QuantmillError
+from transforms.errors import ArtifactError, QuantmillError, first_line
 
 if TYPE_CHECKING:
     import xgboost
@@ -97,9 +97,8 @@ class XgboostModel:
         try:
             booster.load_model(bytearray(data))
         except xgboost.core.XGBoostError as error:
-            reason = str(error).strip().splitlines()[0]
             raise ArtifactError(
-                f"the artifact is no xgboost model that this version reads ({reason}): train again"
+                f"the artifact is no xgboost model that this version reads ({first_line(error)}): train again"
             ) from error
         booster.set_param({"nthread": self._threads})
         self._fitted = booster
