@@ -111,7 +111,7 @@ class Market(NamedTuple):
     low: Floats
     close: Floats
     volume: Floats
-    vwap: Floats  # what fills at the VWAP fill at; bars carry none: the typical price, (high + low + close) / 3
+    vwap: Floats  # (high + low + close) / 3, the typical price: bars carry no VWAP
     split_ratio: Floats  # 1 if none
     dividend: Floats  # 0 if none
     volatility: Floats  # daily volatility (fraction) known at the close BEFORE the bar; 0 if unknown
