@@ -51,14 +51,11 @@ class CombinedScores(ScorePanel):
     def at(self, t: int) -> Scores:
         """Return the scores of bar ``t``; their origins say which strategy wants how much."""
         stakes = self.stakes(t)
-        origins = {
-            i: " and ".join(
-                f"{name} wants {stake:+.1%}"
-                for name, stake in zip(self.members, stakes[:, i].tolist(), strict=True)
-                if stake != 0
-            )
-            for i in np.flatnonzero(stakes.any(axis=0)).tolist()
-        }
+        scored = np.flatnonzero(~np.isnan(self.score[t])).tolist()
+        origins = dict.fromkeys(scored, "no strategy wants it")
+        for i in np.flatnonzero(stakes.any(axis=0)).tolist():
+            wanted = zip(self.members, stakes[:, i].tolist(), strict=True)
+            origins[i] = " and ".join(f"{name} wants {stake:+.1%}" for name, stake in wanted if stake != 0)
         return replace(super().at(t), origins=origins)
 
     def wishes(self, t: int) -> tuple[Wish, ...]:
@@ -142,7 +139,9 @@ def combine(
     for s, wanted in enumerate(weights):
         total += shares.held[:, s, None] * wanted
     total /= config.portfolio.gross
-    total[~np.isfinite(alone).any(axis=1)] = np.nan
+    is_scored = np.any([~np.isnan(scores.score) for scores in members.values()], axis=0)
+    is_wanted = np.any([wanted != 0 for wanted in weights], axis=0)
+    total[~(is_scored | is_wanted)] = np.nan
     return CombinedScores(
         strategy=strategy.name,
         score=total,

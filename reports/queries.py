@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from reports.strategies import load_strategies
 from reports.sweeps import Sweep, newest_sweep
 from reports.trade_list import load_trades
 from reports.validation import Validation, load_validation
@@ -225,6 +226,7 @@ class ReportData:
     trade_count: int
     intervals: pl.DataFrame
     attribution: pl.DataFrame
+    strategies: pl.DataFrame
     costs: pl.DataFrame
     validation: Validation
     sweep: Sweep | None
@@ -282,6 +284,7 @@ def load(
         attribution=warehouse.read(
             "select * from execution.attribution where book = $book order by breakdown, name", of_book
         ),
+        strategies=load_strategies(warehouse, book),
         costs=warehouse.read(_COSTS, of_book),
         validation=load_validation(warehouse, book),
         sweep=newest_sweep(warehouse, strategy),

@@ -21,6 +21,7 @@ from reports import (
     queries,
     rendering,
     sections,
+    strategies,
     sweeps,
     trade_list,
     trade_plots,
@@ -37,6 +38,7 @@ _SECTIONS = (
     ("performance", "Performance"),
     ("all-figures", "All figures"),
     ("attribution", "Attribution"),
+    ("strategies", "Strategies"),
     ("costs", "Costs"),
     ("trades", "Trades"),
     ("validation", "Validation"),
@@ -171,6 +173,7 @@ def _context(
         "significance": performance_sections.significance(data.metrics, data.intervals),
         "rolling_window": performance_sections.rolling_window(data.equity),
         "attribution": book_sections.attribution_tables(data.attribution),
+        "strategies": strategies.rows(data.strategies, periods),
         "cost_rows": book_sections.cost_rows(data.metrics, data.traded_value),
         "has_benchmark_metrics": any(name.startswith("benchmark_") for name in data.metrics),
         "fold_metrics": fold_metrics,
@@ -206,6 +209,8 @@ def _figures(data: queries.ReportData, benchmark: str | None, title: str, period
                 rolling, book_label=title, benchmark_label=benchmark
             )
         figures["plot-exposure"] = performance_plots.exposure_figure(data.equity)
+    if not data.strategies.is_empty():
+        figures["plot-strategies"] = strategies.figure(data.strategies)
     paid = book_sections.costs_by_period(data.costs)
     if paid.width > 2:
         figures["plot-costs"] = trade_plots.costs_figure(paid)
@@ -232,6 +237,7 @@ def _figures(data: queries.ReportData, benchmark: str | None, title: str, period
 def _absent(data: queries.ReportData) -> set[str]:
     """Return the sections that a report without their rows leaves out."""
     shown = {
+        "strategies": not data.strategies.is_empty(),
         "validation": not data.validation.criteria.is_empty(),
         "sensitivity": data.sweep is not None,
     }

@@ -25,6 +25,9 @@ OTHER = "other"  # symbols without a group
 _PRICE, _COMMISSION, _FEES, _SLIPPAGE, _BORROW, _INTEREST = range(6)
 _KINDS = (PRICE, "commission", "fees", "slippage", "borrow", "interest")
 _NOISE = 1e-9  # of a cell's fills: a position that small before the first of them is rounding
+_ROUNDING = (
+    1e-12  # of the first equity: what a session's profits differ by when they are summed in another order
+)
 
 
 class Entries(NamedTuple):
@@ -275,7 +278,8 @@ def _of_strategies(
         left -= earned
         found.append(part(name, earned, float(costs[session > 0].sum())))
     left[0] = 0.0
-    return [*found, part(CASH, left, 0.0)]
+    left[np.abs(left) <= _ROUNDING * equity[0]] = 0.0
+    return [*found, part(CASH, left, 0.0)] if left.any() else found
 
 
 def _risk_weights(equity: Floats, periods: int) -> Floats | None:

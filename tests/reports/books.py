@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from transforms import schemas, schemas_ops
+from transforms.schemas_strategies import STRATEGY_RESULTS
 from transforms.warehouse import Warehouse
 
 RUN = "20240301T000000-research-aaaa"
@@ -133,6 +134,33 @@ def trades(warehouse: Warehouse, number: int = 1, *, symbol: str = "AAA") -> Non
         "sessions": 2,
     }
     table(warehouse, schemas.TRADES, *({**trade, "trade_id": n} for n in range(1, number + 1)))
+
+
+STRATEGIES = {
+    "late": [None, None, 100.0, 103.0, 101.0, 106.0],
+    "trend": [100.0, 101.0, 99.0, 104.0, 103.0, 107.0],
+}
+
+
+def strategies(warehouse: Warehouse) -> None:
+    """Two strategies share the account, two bars a session; one begins on the second session."""
+    rows = [
+        {
+            "book": BOOK,
+            "bar_at": datetime.fromisoformat(f"2024-01-0{2 + bar // 2} 1{5 + bar % 2}:00"),
+            "session_date": date(2024, 1, 2 + bar // 2),
+            "strategy": name,
+            "share": 0.1 * bar,
+            "alone": alone[bar],
+            "pnl": 10.0 * bar,
+            "costs": 1.0,
+            "traded": 100.0,
+            "crossed": 5.0 * (bar == 3),
+        }
+        for name, alone in STRATEGIES.items()
+        for bar in range(6)
+    ]
+    warehouse.append(STRATEGY_RESULTS, STRATEGY_RESULTS.frame(rows))
 
 
 def gate(warehouse: Warehouse, run_id: str, suite: str, *results: tuple[str, str, bool]) -> None:

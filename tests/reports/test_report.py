@@ -46,6 +46,14 @@ def full(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
+def test_strategies_are_shown_where_several_share_the_account(full: Warehouse, home: Home) -> None:
+    assert "strategies" not in report(full, home).ids
+    books.strategies(full)
+    page = report(full, home)
+    assert {"strategies", "plot-strategies"} <= set(page.ids)
+    assert "Strategies in this account" in page.text
+
+
 def test_a_full_report_refers_to_nothing_outside_itself_but_the_data_docs(
     full: Warehouse, home: Home
 ) -> None:
