@@ -31,8 +31,9 @@ NEEDS = {
 }
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _hydra() -> Iterator[None]:
+    """Hydra over ``conf/``, once for all: registering the schemas costs a third of a composition."""
     register()
     OmegaConf.register_new_resolver("quantmill_home", lambda: "home", replace=True)
     GlobalHydra.instance().clear()
