@@ -19,122 +19,37 @@ from execution.kernel.types import (
     IN_LIEU,
     INTEREST,
     MARGIN_CALL,
-    MARKET,
     RUIN,
     STOP_LOSS,
-    CostTable,
     Market,
     Orders,
     Rules,
 )
 from tests.execution.agreement import ENGINES, Result
+from tests.execution.kernel import books
 from tests.execution.scenarios import Scenario
 
-PLAIN = Rules(
-    whole_shares=False,
-    lot=0.0,
-    min_trade_weight=0.0,
-    min_notional=0.0,
-    order_type=MARKET,
-    time_in_force=GTC,
-    fill_at=0,
-    limit_distance=0.0,
-    stop_distance=0.0,
-    trail=0.0,
-    participation=0.0,
-    carries_remainder=False,
-    stop_loss=0.0,
-    take_profit=0.0,
-    trailing_stop=0.0,
-    exits_by_volatility=False,
-    max_bars=0,
-    is_margin=True,
-    initial_margin=1 / 64,
-    maintenance_margin=0.0,
-    margin_rate=0.0,
-    cash_rate=0.0,
-    exit_after_missing_sessions=0,
-    vanished_recovery=1.0,
-    max_position_weight=1.0,
-    max_gross=10.0,
-    min_confidence=0.0,
-    min_price=0.0,
-    max_price_move=1e9,
-    max_stale_sessions=1000,
-)
+PLAIN = books.rules(time_in_force=GTC, initial_margin=1 / 64, max_position_weight=1.0, max_price_move=1e9)
 pytestmark = pytest.mark.parametrize("engine", ENGINES)
 
 
 def bars(opens: list[float], closes: list[float] | None = None, **changes: Any) -> Market:
     """Daily bars of one symbol that go straight from open to close (the same price unless given)."""
-    open_ = np.array(opens, dtype=float)[:, None]
-    close = open_.copy() if closes is None else np.array(closes, dtype=float)[:, None]
-    count = len(open_)
-    market = Market(
-        open=open_,
-        high=np.maximum(open_, close),
-        low=np.minimum(open_, close),
-        close=close,
-        volume=np.full((count, 1), 1e6),
-        vwap=close.copy(),
-        split_ratio=np.ones((count, 1)),
-        dividend=np.zeros((count, 1)),
-        volatility=np.full((count, 1), 0.02),
-        is_shortable=np.ones((count, 1), dtype=np.bool_),
-        session=np.arange(count, dtype=np.int64),
-        days=np.where(np.arange(count) > 0, 1.0, 0.0),
+    ways = zip(opens, closes or opens, strict=True)
+    return books.market(
+        *((first, max(first, last), min(first, last), last) for first, last in ways), **changes
     )
-    columns = {
-        name: np.array(value).reshape(getattr(market, name).shape).astype(getattr(market, name).dtype)
-        for name, value in changes.items()
-    }
-    return market._replace(**columns)
-
-
-def charges(count: int, **changes: Any) -> CostTable:
-    free = CostTable(
-        per_share=0.0,
-        per_order=0.0,
-        rate=0.0,
-        minimum=0.0,
-        maximum=math.inf,
-        maximum_rate=math.inf,
-        sale_rate=np.zeros(count),
-        sale_per_share=np.zeros(count),
-        sale_maximum=np.full(count, math.inf),
-        spread=np.zeros((1, 1)),
-        bucket=np.zeros(count, dtype=np.int64),
-        slippage=0.0,
-        slippage_volatility=0.0,
-        impact=0.0,
-        borrow_rate=np.zeros(1),
-    )
-    return free._replace(**changes)
 
 
 def sent(*orders: tuple[int, float]) -> Orders:
     """Market orders (bar, quantity), good till cancelled."""
-    count = len(orders)
-    nothing = np.full(count, math.nan)
-    return Orders(
-        bar=np.array([bar for bar, _ in orders], dtype=np.int64),
-        symbol=np.zeros(count, dtype=np.int64),
-        quantity=np.array([quantity for _, quantity in orders], dtype=float),
-        type=np.full(count, MARKET, dtype=np.int64),
-        limit=nothing,
-        stop=nothing,
-        trail=nothing,
-        time_in_force=np.full(count, GTC, dtype=np.int64),
-        reason=np.full(count, EXPLICIT, dtype=np.int64),
-        goal=nothing,
-    )
+    return books.sent(*(books.order(quantity, bar=bar, force=GTC) for bar, quantity in orders))
 
 
 def outcome(
     engine: str, market: Market, orders: Orders, *, cash: float = 10_000.0, rules: Rules = PLAIN, **costs: Any
 ) -> Result:
-    table = charges(len(market.session), **costs)
-    return ENGINES[engine](Scenario(market, table, rules, cash, None, orders))
+    return ENGINES[engine](Scenario(market, books.costs(market, **costs), rules, cash, None, orders))
 
 
 def test_buy_and_hold_is_worth_cash_plus_shares_after_splits_plus_dividends(engine: str) -> None:
