@@ -3,58 +3,32 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import get_type_hints
 
 import numpy as np
 import pytest
 
 from execution.config import CostsConfig
 from execution.costs import cost_table
-from execution.kernel.types import EXPLICIT, GTC, MARKET, Market, Orders, Rules
+from execution.kernel.types import GTC
 from execution.slippage import SlippageModel
 from tests.execution.agreement import ENGINES, FILL, Result
+from tests.execution.kernel import books
 from tests.execution.scenarios import Scenario
 
 pytestmark = pytest.mark.parametrize("engine", ENGINES)
 FIRST = date(2025, 5, 12)
-PRICES = np.array([[50.0], [50.0], [50.0], [60.0]])
 BOUGHT, SOLD = 400.0, 300.0  # at the second bar and the fourth, 2025-05-13 and 15
-# Every rule off: 0 of its type.
-RULES = Rules(**{name: kind() for name, kind in get_type_hints(Rules).items()})._replace(
-    max_gross=10.0, max_position_weight=1.0, max_price_move=1e9
-)
-MARKET_OF_FOUR_DAYS = Market(
-    *(PRICES,) * 4,
-    volume=np.full_like(PRICES, 1e6),
-    vwap=PRICES,
-    split_ratio=np.ones_like(PRICES),
-    dividend=np.zeros_like(PRICES),
-    volatility=np.full_like(PRICES, 0.02),
-    is_shortable=np.ones(PRICES.shape, dtype=np.bool_),
-    session=np.arange(4),
-    days=np.array([0.0, 1.0, 1.0, 1.0]),
-)
-ORDERS = Orders(
-    bar=np.array([0, 2]),
-    symbol=np.zeros(2, dtype=np.int64),
-    quantity=np.array([BOUGHT, -SOLD]),
-    type=np.full(2, MARKET),
-    limit=np.full(2, np.nan),
-    stop=np.full(2, np.nan),
-    trail=np.full(2, np.nan),
-    time_in_force=np.full(2, GTC),
-    reason=np.full(2, EXPLICIT),
-    goal=np.full(2, np.nan),
-)
+MARKET_OF_FOUR_DAYS = books.market(50, 50, 50, 60)
+ORDERS = books.sent(books.order(BOUGHT, bar=0, force=GTC), books.order(-SOLD, bar=2, force=GTC))
 
 
 def traded(
     engine: str, config: CostsConfig, first: date = FIRST, slippage: SlippageModel | None = None
 ) -> Result:
     """Buy 400 shares at a reference of 50 and sell 300 at 60; a million trade a day, daily volatility is 2 %."""
-    days = [first + timedelta(days=n) for n in range(len(PRICES))]
+    days = [first + timedelta(days=n) for n in range(len(MARKET_OF_FOUR_DAYS.close))]
     costs = cost_table(config, ("A",), days, slippage=slippage)
-    return ENGINES[engine](Scenario(MARKET_OF_FOUR_DAYS, costs, RULES, 1e5, None, ORDERS))
+    return ENGINES[engine](Scenario(MARKET_OF_FOUR_DAYS, costs, books.rules(), 1e5, None, ORDERS))
 
 
 def column(result: Result, name: str) -> list[float]:
