@@ -269,7 +269,7 @@ def test_several_strategies_leave_what_each_wanted_and_did(warehouse: Warehouse)
         "pnl"
     ].to_numpy() == pytest.approx(np.diff(equity, prepend=WEEKLY.initial_cash), abs=1e-6)
     parts = table(warehouse, schemas.ATTRIBUTION).filter(pl.col("breakdown") == "strategy")
-    assert parts["name"].to_list() == ["cash", "momentum", "other"]
+    assert parts["name"].to_list() == ["momentum", "other"]
     assert parts["pnl"].sum() == pytest.approx(equity[-1] - equity[0])
     assert parts["contribution_return"].sum() == pytest.approx(result.metrics["total_return"])
     assert parts["contribution_risk"].sum() == pytest.approx(result.metrics["volatility"])
