@@ -82,6 +82,17 @@ class Panel:
         return self._close_of(self._last_bar)
 
     @cached_property
+    def marks(self) -> Floats:
+        """``last_close``, and 0 before a symbol's first: what a share counts for, whether held or not, (T, N)."""
+        return np.nan_to_num(self.last_close, nan=0.0)
+
+    @cached_property
+    def traded_value(self) -> Floats:
+        """Volume at the close (USD), (T, N); NaN where a symbol has no bar."""
+        traded: Floats = self.volume * self.close
+        return traded
+
+    @cached_property
     def previous_close(self) -> Floats:
         """The close before the one in ``last_close``, on today's split basis, (T, N)."""
         last = self._last_bar

@@ -98,8 +98,9 @@ class SimulationResult:
             self.actions,
             marks=panel.last_close[rows][-1],
             session=panel.session[rows] - panel.session[self.first],
-            high=high[rows],
-            low=low[rows],
+            high=high[: rows.stop],
+            low=low[: rows.stop],
+            first=self.first,
         )
 
     def flow(self, kind: str) -> Floats:
@@ -109,8 +110,7 @@ class SimulationResult:
     @cached_property
     def market_value(self) -> Floats:
         """Value of each position at each close (USD, signed), (T, N)."""
-        value = np.zeros_like(self.quantity)
-        np.multiply(self.quantity, self.panel.last_close[self.rows], out=value, where=self.quantity != 0)
+        value: Floats = self.quantity * self.panel.marks[self.rows]
         return value
 
     def over_equity(self, value: Floats) -> Floats:

@@ -119,7 +119,7 @@ def book_of(result: SimulationResult) -> Book:
         net_exposure=result.net_exposure,
         borrow=result.flow("borrow"),
         interest=result.flow("interest"),
-        dollar_volume=panel.volume[rows] * panel.close[rows],
+        dollar_volume=panel.traded_value[rows],
         marks=panel.last_close[-1],
         fills=result.fills,
         actions=result.actions,

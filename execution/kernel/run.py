@@ -31,7 +31,7 @@ from execution.kernel.types import (
 )
 from transforms.errors import QuantmillError
 
-_ROOM = 1 << 18  # orders that the logs are laid out for at first, at most
+_ROOM = 1 << 16  # orders that the logs are laid out for at first, at most
 _LOGS = ("orders", "fills", "actions", "events")
 
 

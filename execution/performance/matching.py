@@ -16,14 +16,22 @@ _CLOSED, _LAST = 3, 5  # of symbol, side, opened, closed, first fill, last fill
 
 @compiled
 def match(  # noqa: PLR0917, PLR0915 - a kernel takes arguments by position; one pass over all that happened
-    fills: Fills, actions: Actions, marks: Floats, high: Floats, low: Floats, whole: Ints, real: Floats
+    fills: Fills,
+    actions: Actions,
+    marks: Floats,
+    high: Floats,
+    low: Floats,
+    first: int,
+    whole: Ints,
+    real: Floats,
 ) -> int:
     """Fill the trips' columns, (6, F) and (8, F), in the order of opening; return how many there are.
 
-    ``high`` and ``low`` are (N, T), so that a symbol's bars lie side by side; (N, 0) where nobody asks for extremes.
+    ``high`` and ``low`` are (N, first + T), so that a symbol's bars lie side by side; (N, 0) where nobody asks for
+    extremes.
     """
     bar, symbol, quantity, price = fills.bar, fills.symbol, fills.quantity, fills.price
-    seen_until = bar + fills.at_close  # the first bar whose range was not over at the fill
+    seen_until = first + bar + fills.at_close  # row of the first range that was not over at the fill
     names, bars = high.shape
     trip = np.full(names, -1)
     position, basis, seen = np.zeros(names), np.ones(names), np.zeros(names, np.int64)
@@ -34,8 +42,8 @@ def match(  # noqa: PLR0917, PLR0915 - a kernel takes arguments by position; one
             t, n = actions.bar[a], actions.symbol[a]
             k = trip[n]
             if k >= 0:
-                _scan(real, k, high[n], low[n], (seen[n], t), basis[n])
-                seen[n], position[n] = t, actions.quantity[a]
+                _scan(real, k, high[n], low[n], (seen[n], first + t), basis[n])
+                seen[n], position[n] = first + t, actions.quantity[a]
                 basis[n] *= actions.ratio[a]
                 real[_PNL, k] += actions.cash[a]
                 if position[n] == 0:

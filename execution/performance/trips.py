@@ -54,6 +54,7 @@ def match_trips(
     session: Ints,
     high: Floats | None = None,
     low: Floats | None = None,
+    first: int = 0,
 ) -> Trips:
     """Return the round trips of a book that began flat.
 
@@ -64,8 +65,9 @@ def match_trips(
     Args:
         marks: Last price of each symbol (USD), (N,).
         session: Number of each bar's session, ascending, (T,).
-        high, low: Of each bar on its own split basis, (T, N); NaN where there is none. Without them the excursions are
-            not known, which saves most of the time. In Fortran order nothing is copied.
+        high, low: Of each bar on its own split basis, (first + T, N); NaN where there is none. Without them the
+            excursions are not known, which saves most of the time. In Fortran order nothing is copied.
+        first: Their row of the book's first bar.
     """
     from execution.performance.matching import match  # compiled: slow to load
 
@@ -74,8 +76,8 @@ def match_trips(
     nothing = np.zeros((len(marks), 0))
     highs = nothing if high is None else np.ascontiguousarray(high.T)
     lows = nothing if low is None else np.ascontiguousarray(low.T)
-    made = match(fills, actions, marks, highs, lows, whole, real)
-    symbol, side, opened, closed, first, last = whole[:, :made]
+    made = match(fills, actions, marks, highs, lows, first, whole, real)
+    symbol, side, opened, closed, first_fill, last_fill = whole[:, :made]
     quantity, entry_shares, entry_value, exit_shares, exit_value, pnl, highest, lowest = real[:, :made]
     end = np.where(closed < 0, (session[-1] if len(session) else 0) + 1, session[closed])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -84,7 +86,7 @@ def match_trips(
     down = np.minimum(lowest / entry - 1, 0) if is_known else np.full(made, np.nan)
     up = np.maximum(highest / entry - 1, 0) if is_known else np.full(made, np.nan)
     columns = (
-        symbol, side, opened, closed, first, last, quantity, entry, left, pnl, pnl / entry_value,
+        symbol, side, opened, closed, first_fill, last_fill, quantity, entry, left, pnl, pnl / entry_value,
         end - session[opened], np.where(side > 0, down, -up), np.where(side > 0, up, -down),
     )  # fmt: skip
     order = np.lexsort((np.where(closed < 0, len(session), closed), symbol, opened))

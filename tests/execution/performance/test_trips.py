@@ -113,6 +113,21 @@ def test_trade_that_only_gained_has_no_adverse_excursion() -> None:
     assert (trip["mae"], trip["mfe"]) == (0.0, pytest.approx(0.04))
 
 
+def test_ranges_may_begin_before_the_book() -> None:
+    rng = np.random.default_rng(3)
+    low, more = rng.uniform(90, 100, (10, 1)), rng.uniform(0, 10, (10, 1))
+    split = actions((5, 0, 2.0, 4, 0.0))
+    rows = fills((1, 0, 2, 95.0), (7, 0, -4, 50.0), (8, 0, 1, 48.0))
+    of = {"marks": np.array([50.0]), "session": np.arange(10)}
+    plain = match_trips(rows, split, **of, high=low + more, low=low)
+    wild = np.array([[1e6], [1e-6], [np.nan]])
+    longer = match_trips(
+        rows, split, **of, high=np.vstack([wild, low + more]), low=np.vstack([wild, low]), first=3
+    )
+    for name in Trips._fields:
+        np.testing.assert_array_equal(getattr(longer, name), getattr(plain, name), err_msg=name)
+
+
 def test_nobody_who_gives_no_ranges_gets_excursions() -> None:
     of = {"marks": np.array([101.0]), "session": np.arange(5)}
     rows = fills((1, 0, 1, 100.0), (2, 0, -1, 104.0), (3, 0, 1, 100.0))
