@@ -160,7 +160,11 @@ class ParquetSourceConfig(FileSourceConfig):
 
 @dataclass
 class CsvSourceConfig(FileSourceConfig):
-    """Bars in CSV files with a header row."""
+    """Bars in CSV files with a header row.
+
+    Attributes:
+        separator: What stands between two values of a line; one character.
+    """
 
     implementation: ClassVar[str] = "transforms.sources.files:CsvSource"
 
@@ -175,6 +179,7 @@ class SyntheticSourceConfig(SourceConfig):
     Attributes:
         symbol_count: Number of symbols, ``S0000`` onwards, besides the benchmark ``SYNX``.
         bar_count: Bars per symbol, ending at the last session on or before ``last_session``.
+        last_session: No bar is after it (ISO date).
         seed: The generator's seed; the same seed gives the same bars, bit for bit.
     """
 
