@@ -77,8 +77,12 @@ class CombinedConfig(StrategyConfig):
     """Several strategies in one account.
 
     Attributes:
+        scores: Always ``members``.
+        parameters: Always empty: members have their own.
         members: Name → strategy; each under the name that its signals have. ``model`` is the trained model.
+            ``+strategy@strategy.members.pairs=pairs`` adds one.
         portfolios: Name of a member → how its scores become weights of its own capital; the others do as ``portfolio``.
+            ``+portfolio@strategy.portfolios.pairs=by_score`` adds one.
         allocation: How capital is divided between them.
     """
 

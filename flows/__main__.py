@@ -20,7 +20,7 @@ def translate(error: BaseException) -> QuantmillError | None:
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
-    from flows.config import SCHEMAS, choices_of, unknown_key
+    from flows.config import unknown_key
 
     if isinstance(error, QuantmillError):
         return error
@@ -34,14 +34,8 @@ def translate(error: BaseException) -> QuantmillError | None:
     cause = error.__cause__
     text = f"{error}\n{cause}" if cause is not None else str(error)
     full = re.search(r"full_key: ([\w.\[\]]+)", text)
-    if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
-        group, choice = match.groups()
-        if group in SCHEMAS or group == "experiment":
-            return ConfigError(
-                f"{group}={choice}: no such file in conf/{group}/.{nearest(choice, choices_of(group))}"
-            )
-    if match := re.search(r"Could not override '(\w+)'. No match in the defaults list", text):
-        return unknown_key(match.group(1))
+    if refused := _wrong_choice(text):
+        return refused
     if "not in" in text or "Could not append" in text:
         named = re.search(r"(?:Could not (?:override|append to config)|Key) '([\w.]+)'", text)
         if named:
@@ -51,6 +45,25 @@ def translate(error: BaseException) -> QuantmillError | None:
         first = next(line for line in (str(cause) if cause else text).splitlines() if line.strip())
         return ConfigError(f"{key}: {first}  (conf/{key.split('.')[0]}/)")
     return ConfigError(" ".join(text.split()))
+
+
+def _wrong_choice(text: str) -> ConfigError | None:
+    """Say what is wrong with a choice of a group; None where Hydra's words are about something else."""
+    from flows.config import SCHEMAS, choices_of, unknown_key
+
+    if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
+        group, choice = match.groups()
+        if group in SCHEMAS or group == "experiment":
+            return ConfigError(
+                f"{group}={choice}: no such file in conf/{group}/.{nearest(choice, choices_of(group))}"
+            )
+    if match := re.search(r"Could not override '(\w+)'. No match in the defaults list", text):
+        return unknown_key(match[1])
+    if match := re.search(r"(?:schema/)?(\w+@[\w.]+) appears more than once", text):
+        return ConfigError(f"{match[1]} is chosen already; {match[1]}=<choice>, without +, chooses another")
+    if match := re.search(r"merging override \++(strategy\.portfolios\.\w+)\.", text):
+        return unknown_key(match[1])  # Hydra says that a value is of the wrong type, of whatever member
+    return None
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/\-]*")

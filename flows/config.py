@@ -34,6 +34,13 @@ from execution.statistics_config import StatisticsConfig
 from execution.strategies import STRATEGIES
 from execution.validation_config import ValidationConfig
 from expectations.config import GateConfig
+from flows.members import (
+    give_members_their_types,
+    missing_member,
+    own_key,
+    portfolios_of,
+    require_members,
+)
 from ml.config import LogisticConfig, ModelConfig, SplitConfig, XgboostConfig
 from transforms.config import (
     CsvSourceConfig,
@@ -48,7 +55,7 @@ from transforms.config import (
     require_choice,
     require_date,
 )
-from transforms.errors import ConfigError, nearest
+from transforms.errors import ConfigError, first_line, nearest
 from transforms.features import FeaturesConfig
 from transforms.labels import (
     CrossSectionalRankLabelsConfig,
@@ -198,21 +205,26 @@ class RunConfig:
         self.features.require_timeframe(self.source.timeframe)
         self.labels.require_fit(self.source.timeframe, self.universe)
         self.strategy.require_timeframe(self.source.timeframe)
+        for key, portfolio in portfolios_of(self.strategy, self.portfolio).items():
+            self._require_fit(key, portfolio)
+        _ = self.book
+
+    def _require_fit(self, key: str, portfolio: PortfolioConfig) -> None:
+        """Refuse a portfolio that looks at what the run does not have."""
         require(
-            self.portfolio.weighting != "inverse_volatility" or "core" in self.features.sets,
-            "portfolio.weighting",
+            portfolio.weighting != "inverse_volatility" or "core" in self.features.sets,
+            f"{key}.weighting",
             "equal or score where features.sets is without core, which has volatility_20",
-            self.portfolio.weighting,
+            portfolio.weighting,
         )
-        sizing = self.portfolio.sizing
+        sizing = portfolio.sizing
         require(
             self.universe.benchmark is not None
             or (sizing.regime_average == 0 and sizing.regime_max_volatility == 0),
             "universe.benchmark",
-            "given with portfolio.sizing.regime_average or regime_max_volatility, which look at it",
+            f"given with {key}.sizing.regime_average or regime_max_volatility, which look at it",
             self.universe.benchmark,
         )
-        _ = self.book
 
     @property
     def book(self) -> BookConfig:
@@ -292,8 +304,10 @@ def to_run_config(composed: DictConfig) -> RunConfig:
         schema = OmegaConf.structured(_schema_of(item.name, node))
         try:
             # A fresh schema refuses what was forced in with "+"; interpolations are resolved beforehand.
-            merged = OmegaConf.merge(schema, OmegaConf.create(OmegaConf.to_container(node, resolve=True)))
-            values[item.name] = OmegaConf.to_object(merged)
+            give_members_their_types(schema, node)
+            schema.merge_with(OmegaConf.create(OmegaConf.to_container(node, resolve=True)))
+            require_members(schema)
+            values[item.name] = OmegaConf.to_object(schema)
         except OmegaConfBaseException as error:
             raise translated(item.name, error) from error
     config = RunConfig(**values)
@@ -307,12 +321,14 @@ def to_run_config(composed: DictConfig) -> RunConfig:
 
 def _require_sql_of(strategy: StrategyConfig) -> None:
     """Raise ``ConfigError`` for a strategy whose scores are to come from SQL that is not there."""
-    name = strategy.name
-    if strategy.uses_predictions or (STRATEGY_SQL / f"int_signals_{name}.sql").exists():
-        return
-    known = [path.stem.removeprefix("int_signals_") for path in STRATEGY_SQL.glob("int_signals_*.sql")]
-    place = f"{STRATEGY_SQL.relative_to(PROJECT)}/int_signals_{name}.sql"
-    raise ConfigError(f"strategy.name={name}: there is no {place}.{nearest(name, sorted(known))}")
+    for name in strategy.signals:
+        if not (STRATEGY_SQL / f"int_signals_{name}.sql").exists():
+            known = [
+                path.stem.removeprefix("int_signals_") for path in STRATEGY_SQL.glob("int_signals_*.sql")
+            ]
+            key = "strategy.name" if name == strategy.name else f"strategy.members.{name}.name"
+            place = f"{STRATEGY_SQL.relative_to(PROJECT)}/int_signals_{name}.sql"
+            raise ConfigError(f"{key}={name}: there is no {place}.{nearest(name, sorted(known))}")
 
 
 def _schema_of(group: str, node: DictConfig) -> type:
@@ -332,8 +348,7 @@ def translated(group: str, error: OmegaConfBaseException) -> ConfigError:
         return unknown_key(full)
     if "issing mandatory value" in str(error):
         return ConfigError(f"{full} has no value: give one with {full}=…  (conf/{group}/)")
-    first = str(error).splitlines()[0]
-    return ConfigError(f"{full}: {first}  (conf/{group}/)")
+    return ConfigError(f"{full}: {first_line(error)}  (conf/{group}/)")
 
 
 def all_keys() -> dict[str, str]:
@@ -358,14 +373,25 @@ def keys_of(node: type) -> list[tuple[str, Field[Any]]]:
     return found
 
 
+def has_key(node: type, key: str) -> bool:
+    """Whether a schema has a key, or a group of keys of the name."""
+    return any(name == key or name.startswith(f"{key}.") for name, _ in keys_of(node))
+
+
 def unknown_key(key: str) -> ConfigError:
     """Return the error for a key that no schema has, with the nearest valid ones and the file."""
+    if missing := missing_member(key):
+        return missing
     keys = all_keys()
-    group = key.split(".", maxsplit=1)[0]
-    same = [name for name in keys if name.startswith(f"{group}.")] or [
+    own, stands_at = own_key(key)
+    group, _, rest = own.partition(".")
+    place = f"conf/{group}/" if group in SCHEMAS else "conf/config.yaml"
+    others = [name for name, node in SCHEMAS.get(group, {}).items() if rest and has_key(node, rest)]
+    if others:
+        return ConfigError(f"{key}: not a key of the chosen {group}, only of {', '.join(others)}  ({place})")
+    same = [f"{stands_at}{name.removeprefix(group)}" for name in keys if name.startswith(f"{group}.")] or [
         name for name in keys if "." not in name
     ]
-    place = f"conf/{group}/" if group in SCHEMAS else "conf/config.yaml"
     return ConfigError(f"{key}: no such key in {place}.{nearest(key, same)}")
 
 

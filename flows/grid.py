@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from execution.combined_config import CombinedConfig
 from flows.config import RunConfig, keys_of, translated
 from transforms.errors import ConfigError, nearest
 
@@ -74,8 +75,14 @@ def combinations_of(config: RunConfig) -> tuple[tuple[Axis, ...], list[Combinati
     """Return the axes of a config's grid and every combination, the last axis running fastest.
 
     Raises:
-        ConfigError: As ``axes_of``; or a value is wrong in whatever combination: it names the key and the value.
+        ConfigError: As ``axes_of``; the strategy is one of several in one account; or a value is wrong in whatever
+            combination: it names the key and the value.
     """
+    if isinstance(config.strategy, CombinedConfig):
+        raise ConfigError(
+            f"flow=sensitivity varies one strategy, strategy={config.strategy.name} has several: choose one of "
+            f"{', '.join(config.strategy.members)}, or try values of all with quantmill -m <key>=<value>,<value>"
+        )
     axes = axes_of(config)
     parts: dict[tuple[str, tuple[tuple[str, int], ...]], Any] = {}
 

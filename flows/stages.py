@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flows.run import Run, Stage
 from transforms.config import SourceConfig
-from transforms.errors import QuantmillError
 from transforms.versions import code_version, plain
 
 if TYPE_CHECKING:
@@ -251,10 +249,12 @@ CHECK_SCORES = Stage(
 
 
 def score_version(run: Run) -> str:
-    """Return the version of the strategy's scores: its model, or the digest of its signals."""
-    if run.config.strategy.uses_predictions:
-        return str(run.outputs["train"]["model_id"])
-    return str(run.outputs["build"]["digests"]["signals"])
+    """Return the version of the strategy's scores: its model, the digest of its signals, or both where both count."""
+    strategy = run.config.strategy
+    versions = [run.outputs["train"]["model_id"]] if strategy.uses_predictions else []
+    if strategy.signals:
+        versions.append(run.outputs["build"]["digests"]["signals"])
+    return "+".join(versions)
 
 
 def decision_config(run: Run) -> dict[str, Any]:
@@ -317,86 +317,6 @@ BACKTEST = Stage(
     carry_out=_backtest,
     detail=lambda out: f"{out['fills']:,} fills, {out['first_session']} to {out['last_session']}",
 )
-
-# ---------------------------------------------------------------- trade
-
-
-def _promote(run: Run, _fingerprint: str) -> dict[str, Any]:
-    from ml.registry import promote
-
-    model_id = run.outputs["train"]["model_id"]
-    promote(run.warehouse, run.home, model_id)
-    return {"model_id": model_id}
-
-
-PROMOTE = Stage(
-    "promote", code=(), inputs=None, carry_out=_promote, detail=lambda out: f"champion {out['model_id']}"
-)
-
-
-def _score(run: Run, _fingerprint: str) -> dict[str, Any]:
-    from expectations.gate import check_predictions
-    from ml.registry import champion, lineage
-    from ml.scoring import score_missing
-
-    model_id = champion(run.warehouse)
-    source = _source_of(run)
-    trained_on = lineage(run.warehouse, model_id)
-    if (trained_on["source"], trained_on["dataset"]) != (source.name, source.dataset):
-        raise QuantmillError(
-            f"the champion {model_id} was trained on source {trained_on['source']}, dataset {trained_on['dataset']}; "
-            f"this run has {source.name}, {source.dataset}. Take that source, or run flow=research on this one first"
-        )
-    scored = score_missing(run.warehouse, run.home, model_id, threads=run.config.engine.threads)
-    check_predictions(run.warehouse, run.home, model_id=model_id, gate=run.config.gate, run_id=run.run_id)
-    return {"model_id": model_id, "scored": scored}
-
-
-SCORE = Stage(
-    "score",
-    code=(),
-    inputs=None,
-    carry_out=_score,
-    detail=lambda out: f"champion {out['model_id']}, {out['scored']} new predictions",
-)
-
-
-def _trade(run: Run, _fingerprint: str) -> dict[str, Any]:
-    from datetime import date
-
-    from execution.trading import trade
-
-    config = run.config
-
-    def day(text: str | None) -> date | None:
-        return date.fromisoformat(text) if text else None
-
-    scored = run.outputs.get("score", run.outputs.get("train", {}))
-    broker = config.broker
-    if config.flow.name == "research":
-        broker = replace(broker, account=f"research-{run.outputs['backtest']['book'].split('/')[1]}")
-    result = trade(
-        run.warehouse,
-        run.home,
-        broker=broker,
-        strategy=config.strategy,
-        model_id=scored.get("model_id"),
-        config=config.book,
-        source=config.source.name,
-        session=day(config.flow.session),
-        start=day(config.flow.start),
-        end=day(config.flow.end),
-        run_id=run.run_id,
-    )
-    return {
-        "book": result.book,
-        "message": result.message,
-        "orders": len(result.orders),
-        "fills": len(result.fills),
-    }
-
-
-TRADE = Stage("trade", code=(), inputs=None, carry_out=_trade, detail=lambda out: str(out["message"]))
 
 # ---------------------------------------------------------------- report
 

@@ -8,7 +8,7 @@ from prefect import task
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows import lookahead, sensitivity_stage, slippage, stages, validation_stage
+from flows import lookahead, sensitivity_stage, slippage, stages, trade_stages, validation_stage
 from flows.run import Stage, current
 
 
@@ -71,19 +71,19 @@ def backtest() -> str:
 @task(cache_policy=NO_CACHE)
 def promote() -> str:
     """Make the trained model the champion."""
-    return _carry_out(stages.PROMOTE)
+    return _carry_out(trade_stages.PROMOTE)
 
 
 @task(cache_policy=NO_CACHE)
 def score() -> str:
     """Score the sessions that the champion has not seen yet."""
-    return _carry_out(stages.SCORE)
+    return _carry_out(trade_stages.SCORE)
 
 
 @task(cache_policy=NO_CACHE)
 def trade() -> str:
     """Decide, journal and send orders, settle fills, reconcile."""
-    return _carry_out(stages.TRADE)
+    return _carry_out(trade_stages.TRADE)
 
 
 @task(cache_policy=NO_CACHE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,16 +81,19 @@ KEYS = sorted(key for key in all_keys() if "." in key)
 NODES = {key.rpartition(".")[0]: key for key in KEYS}  # a key of each node
 
 
-@pytest.fixture(scope="module")
-def defaults() -> DictConfig:
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config")
+@functools.cache
+def plainly_composed(*overrides: str) -> DictConfig:
+    return compose("config", list(overrides))
+
+
+def choice_with(key: str) -> list[str]:
+    """Return the choice that has the node of a key, where the default one has it not."""
+    return ["strategy=combined"] if key.startswith("strategy.allocation.") else []
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_every_key_misspelt_and_added_is_refused_by_name(key: str, defaults: DictConfig) -> None:
-    added = copy.deepcopy(defaults)
+def test_every_key_misspelt_and_added_is_refused_by_name(key: str) -> None:
+    added = copy.deepcopy(plainly_composed(*choice_with(key)))
     OmegaConf.update(added, f"{key}x", 1, force_add=True)  # what +key does, without composing each time
     with pytest.raises(ConfigError) as caught:
         to_run_config(added)
@@ -99,7 +103,12 @@ def test_every_key_misspelt_and_added_is_refused_by_name(key: str, defaults: Dic
 @pytest.mark.parametrize("key", NODES.values())
 @pytest.mark.parametrize("mark", ["", "+"])
 def test_a_key_of_every_node_misspelt_is_refused_by_name(key: str, mark: str) -> None:
-    assert_names(refusal(f"{mark}{key}x=1"), f"{key}x")
+    assert_names(refusal(f"{mark}{key}x=1", *choice_with(key)), f"{key}x")
+
+
+def test_a_key_of_another_choice_is_refused_naming_the_choice() -> None:
+    error = refusal("model=logistic", "model.max_depth=3")
+    assert str(error) == "model.max_depth: not a key of the chosen model, only of xgboost  (conf/model/)"
 
 
 def assert_names(error: QuantmillError, typo: str) -> None:

@@ -19,12 +19,12 @@ from flows.trials import trial_of
 
 
 @cache
-def config(strategy: str = "model") -> RunConfig:
+def config(strategy: str = "model", *more: str) -> RunConfig:
     register()
     OmegaConf.register_new_resolver("quantmill_home", lambda: "home", replace=True)
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return to_run_config(compose("config", [f"strategy={strategy}"]))
+        return to_run_config(compose("config", [f"strategy={strategy}", *more]))
 
 
 def trial(of: RunConfig, group: str = "", **changes: Any) -> Trial:
@@ -68,6 +68,16 @@ def test_sql_strategy_looks_at_no_model(group: str, key: str, value: Any) -> Non
     momentum = config("momentum")
     assert trial(momentum, group, **{key: value}) == trial(momentum)
     assert trial(momentum).strategy == "momentum"
+
+
+def test_several_strategies_are_one_trial_of_all_their_parameters() -> None:
+    both = config("combined")
+    other = config("combined", "strategy.members.momentum.parameters.lookback_bars=126")
+    assert trial(both).strategy == trial(other).strategy == "combined"
+    assert trial(both).fingerprint != trial(other).fingerprint
+    assert trial(both, "model", max_depth=2) == trial(both), "neither looks at the model"
+    third = config("combined", "+strategy@strategy.members.model=model")
+    assert trial(third, "model", max_depth=2) != trial(third)
 
 
 @pytest.mark.parametrize("group", ["source", "universe"])

@@ -1,0 +1,90 @@
+"""Several strategies in a run's config: their types, their portfolios, and the keys under which their values stand.
+
+A strategy and a portfolio name their keys as if they were the config's own (``strategy.parameters.lookback_bars``,
+``portfolio.gross``). As members of a combined strategy they stand elsewhere, and that place is what a user must be
+told.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import is_dataclass
+
+from omegaconf import DictConfig, OmegaConf
+
+from execution.combined_config import CombinedConfig
+from execution.config import PortfolioConfig, StrategyConfig
+from transforms.errors import ConfigError
+
+_MEMBER = re.compile(r"strategy\.(members|portfolios)\.(\w+)")
+# Part of a combined strategy → the group whose choices stand there, and how these name their keys.
+_PARTS = {
+    "members": ("strategy", re.compile(r"\bstrategy\.(?=(?:name|scores|parameters)\b)")),
+    "portfolios": ("portfolio", re.compile(r"\bportfolio\.")),
+}
+
+
+def give_members_their_types(schema: DictConfig, composed: DictConfig) -> None:
+    """Let the members of a combined strategy's schema be of the types that they were composed with.
+
+    Any other schema has none, and is left as it is.
+
+    Raises:
+        ConfigError: A combined strategy is to be a member of another.
+    """
+    if "members" not in schema:
+        return
+    for name, member in composed.members.items():
+        kind = OmegaConf.get_type(member)
+        if kind is CombinedConfig:
+            raise ConfigError(f"strategy.members.{name} must be one strategy, was a combined one")
+        if isinstance(kind, type) and is_dataclass(kind):
+            schema.members[name] = OmegaConf.structured(kind)
+
+
+def require_members(group: DictConfig) -> None:
+    """Refuse what is wrong within a combined strategy's members, by the keys under which it stands.
+
+    Raises:
+        ConfigError: A value that a member refuses, or the portfolio of one.
+    """
+    if "members" not in group:
+        return
+    for part, (_, named) in _PARTS.items():
+        for name, node in group[part].items():
+            try:
+                if isinstance(node, DictConfig):
+                    OmegaConf.to_object(node)
+            except ConfigError as error:
+                raise ConfigError(named.sub(f"strategy.{part}.{name}.", str(error))) from error
+
+
+def portfolios_of(strategy: StrategyConfig, portfolio: PortfolioConfig) -> dict[str, PortfolioConfig]:
+    """Return key → portfolio of all by which scores become weights: of each member its own, or the config's."""
+    if not isinstance(strategy, CombinedConfig):
+        return {"portfolio": portfolio}
+    return {
+        f"strategy.portfolios.{name}" if name in strategy.portfolios else "portfolio": of_member
+        for name, of_member in strategy.member_portfolios(portfolio).items()
+    }
+
+
+def missing_member(key: str) -> ConfigError | None:
+    """Return the error for a key that names a member as a whole, one that is not there; None for another key."""
+    named = _MEMBER.fullmatch(key)
+    if named is None:
+        return None
+    group, _ = _PARTS[named[1]]
+    return ConfigError(f"{key}: no such member; +{group}@{key}=<choice> adds it  (conf/{group}/)")
+
+
+def own_key(key: str) -> tuple[str, str]:
+    """Return a key as the group has it that was chosen for a member, and where that group stands.
+
+    A key that is not within a member is its own: ``risk.max_gross`` gives ``risk.max_gross`` and ``risk``.
+    """
+    named = _MEMBER.match(key)
+    if named is None:
+        return key, key.split(".", maxsplit=1)[0]
+    group, _ = _PARTS[named[1]]
+    return f"{group}{key[named.end() :]}", named[0]
