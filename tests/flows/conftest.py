@@ -52,8 +52,11 @@ class Place:
             named["PREFECT_API_URL"] = self.api
         return {**kept, **named, **more}
 
-    def run(self, *args: str) -> Done:
-        """Run ``quantmill`` with the arguments within this process, as one job of a sweep follows another."""
+    def run(self, *args: str, with_model_tasks: bool = False) -> Done:
+        """Run ``quantmill`` with the arguments within this process, as one job of a sweep follows another.
+
+        Showing every model as a task of Prefect's doubles what a build costs, so not every run does.
+        """
         from hydra.core.global_hydra import GlobalHydra
 
         from flows.__main__ import main
@@ -65,6 +68,8 @@ class Place:
             for name, value in self.environment().items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["quantmill", *args])
+            if not with_model_tasks:
+                patch.setattr("flows.dbt._is_in_prefect_run", lambda: False)
             GlobalHydra.instance().clear()
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 try:
@@ -160,6 +165,6 @@ def place(tmp_path: Path, prefect_api: str) -> Place:
 def quick(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Place:
     """A home in which the quick experiment has run once. Tests that use it leave its results as they are."""
     place = Place(tmp_path_factory.mktemp("quick") / "home", prefect_api)
-    done = place.run(QUICK)
+    done = place.run(QUICK, with_model_tasks=True)
     assert done.code == 0, done.err
     return place

@@ -91,7 +91,7 @@ def test_a_lost_warehouse_is_rebuilt_from_landing(quick: Place, tmp_path: Path) 
     place = copy_of(quick, tmp_path)
     before = place.digests()
     place.home.warehouse.unlink()
-    done = place.run(QUICK)
+    done = place.run(QUICK, with_model_tasks=True)
     assert done.code == 0, done.err
     after = place.digests()
     # The account's decisions are the journal's: nothing was sent again, its mirror is complete.
