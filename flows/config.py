@@ -389,10 +389,24 @@ def unknown_key(key: str) -> ConfigError:
     others = [name for name, node in SCHEMAS.get(group, {}).items() if rest and has_key(node, rest)]
     if others:
         return ConfigError(f"{key}: not a key of the chosen {group}, only of {', '.join(others)}  ({place})")
+    holder = rest.rpartition(".")[0]
+    if _is_map(group, holder):
+        return ConfigError(f"{key}: {holder} has no such entry; +{key}=<value> adds it  ({place})")
     same = [f"{stands_at}{name.removeprefix(group)}" for name in keys if name.startswith(f"{group}.")] or [
         name for name in keys if "." not in name
     ]
     return ConfigError(f"{key}: no such key in {place}.{nearest(key, same)}")
+
+
+def _is_map(group: str, key: str) -> bool:
+    """Whether a key of the group is a map, to which entries of any name can be added."""
+    found = [
+        item
+        for node in SCHEMAS.get(group, {}).values()
+        for name, item in keys_of(node)
+        if name == key or name.startswith(f"{key}.")
+    ]
+    return bool(found) and all(str(item.type).startswith("dict[") for item in found)
 
 
 def choices_of(group: str) -> list[str]:

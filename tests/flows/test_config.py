@@ -111,6 +111,26 @@ def test_a_key_of_another_choice_is_refused_naming_the_choice() -> None:
     assert str(error) == "model.max_depth: not a key of the chosen model, only of xgboost  (conf/model/)"
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("costs.borrow_rate_by_symbol.AAPL", "0.05"),
+        ("portfolio.limits.groups.AAPL", "tech"),
+        ("account.not_shortable.AAPL", "[[2008-09-19,2008-10-08]]"),
+        ("validation.regimes.calm", "[2004-01-01,2006-12-31]"),
+    ],
+)
+def test_an_entry_that_a_map_does_not_have_is_added_as_the_error_says(key: str, value: str) -> None:
+    said = str(refusal(f"{key}={value}"))
+    assert f"{key}: " in said
+    assert f"+{key}=<value> adds it  (conf/{key.split('.', maxsplit=1)[0]}/)" in said
+    composed(f"+{key}={value}")
+
+
+def test_a_parameter_that_a_strategy_does_not_have_cannot_be_added() -> None:
+    assert "adds it" not in str(refusal("strategy=momentum", "strategy.parameters.lookback=5"))
+
+
 def assert_names(error: QuantmillError, typo: str) -> None:
     assert error.exit_code == 2
     assert typo in str(error)
