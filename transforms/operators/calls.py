@@ -55,11 +55,6 @@ def find_calls(sql: str) -> dict[str, Call]:
     return {text: parse_call(text) for text in dict.fromkeys(_QUOTED_CALL.findall(sql))}
 
 
-def without_calls(sql: str) -> str:
-    """Return the SQL with the calls blotted out: what is left names the plain columns it reads."""
-    return _QUOTED_CALL.sub('""', sql)
-
-
 def parse_call(text: str) -> Call:
     """Return the call that an identifier stands for.
 

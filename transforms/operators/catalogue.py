@@ -34,7 +34,6 @@ _MODULES = (
     "positions",
     "regression",
     "rolling",
-    "running",
     "seasonal",
     "sessions",
     "smoothing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from transforms.errors import QuantmillError
-from transforms.operators.calls import Call, find_calls, parse_call, without_calls
+from transforms.operators.calls import Call, find_calls, parse_call
 
 
 def test_calls_are_found_by_their_identifiers_each_once() -> None:
@@ -14,7 +14,6 @@ def test_calls_are_found_by_their_identifiers_each_once() -> None:
     assert list(calls) == ["lagged(x, 1)", "growth(x, 2)"]
     assert calls["growth(x, 2)"].operator.name == "growth"
     assert calls["growth(x, 2)"].parameters == (2,)
-    assert without_calls(sql) == 'select "symbol", "" - x as a, "" as b, "" as c from t'
 
 
 def test_arguments_are_expressions_or_calls() -> None:

@@ -141,12 +141,3 @@ def test_shape_does_not_depend_on_the_unit_of_price(values: list[float], exponen
 def test_a_window_too_short_for_its_statistic_is_refused_by_name(call: str) -> None:
     with pytest.raises(QuantmillError, match=r"operator rolling_.*: periods must be a whole number in"):
         parse_call(call)
-
-
-def test_running_operators_pass_over_nulls_and_begin_anew_with_the_symbol() -> None:
-    x = np.array([1.0, np.nan, 4.0, 2.0, np.nan, -3.0, -1.0])
-    both = segments(4, 3)
-    total = operators()["cumulative_sum"].compute(both, x)
-    np.testing.assert_array_equal(total, [1, np.nan, 5, 7, np.nan, -3, -4])
-    highest = operators()["running_max"].compute(both, x)
-    np.testing.assert_array_equal(highest, [1, np.nan, 4, 4, np.nan, -3, -1])
