@@ -21,6 +21,7 @@ from flows.dbt_state import read_manifest, target_path, vars_read
 from flows.refusals import refusal
 from transforms.config import EngineConfig
 from transforms.errors import QuantmillError
+from transforms.operators.execute import is_over_operators
 from transforms.operators.refresh import refresh
 from transforms.paths import Home
 from transforms.versions import digest
@@ -110,6 +111,7 @@ def computed(warehouse: Warehouse, plans: Sequence[Plan]) -> Iterator[Iterator[s
     A query is good until the next is asked for. What several plans need is computed once and kept until the last of
     them has been asked.
     """
+    plans = _shortened(plans)
     needed = Counter(step.table for plan in plans for step in plan.steps)
 
     def queries() -> Iterator[str]:
@@ -128,6 +130,25 @@ def computed(warehouse: Warehouse, plans: Sequence[Plan]) -> Iterator[Iterator[s
 
     with warehouse.attached(Path(":memory:"), _SCRATCH, read_only=False):
         yield queries()
+
+
+def _shortened(plans: Sequence[Plan]) -> list[Plan]:
+    """Return the plans with the last step written into the SELECT of the signals, where that alone reads it once.
+
+    What one query needs once is not worth storing. Operators are carried out apart.
+    """
+    needed = Counter(step.table for plan in plans for step in plan.steps)
+
+    def shortened(plan: Plan) -> Plan:
+        if not plan.steps:
+            return plan
+        *steps, last = plan.steps
+        is_read_once = needed[last.table] == 1 and plan.signals.count(last.table) == 1
+        if not is_read_once or is_over_operators(last.sql):
+            return plan
+        return Plan(tuple(steps), plan.signals.replace(last.table, f"(\n{last.sql}\n)"))
+
+    return [shortened(plan) for plan in plans]
 
 
 def _carry_out(warehouse: Warehouse, step: _Step) -> None:

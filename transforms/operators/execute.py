@@ -63,6 +63,11 @@ class Plan:
         return f"select {', '.join([*names, *series])} from {self.relation}"
 
 
+def is_over_operators(sql: str) -> bool:
+    """Whether a model's SQL is over rows that operators are carried out on, so that there is a plan of it."""
+    return _OVER.search(sql) is not None
+
+
 def plan(sql: str, columns_of: Any) -> Plan | None:
     """Return the plan of a model's SQL, None where it has no ``operators_over`` or ``operators_across``.
 
