@@ -295,21 +295,10 @@ def to_run_config(composed: DictConfig) -> RunConfig:
     for key in composed:
         if key not in known:
             raise unknown_key(str(key))
-    values: dict[str, Any] = {}
-    for item in fields(RunConfig):
-        node = composed[item.name]
-        if not isinstance(node, DictConfig):
-            values[item.name] = node
-            continue
-        schema = OmegaConf.structured(_schema_of(item.name, node))
-        try:
-            # A fresh schema refuses what was forced in with "+"; interpolations are resolved beforehand.
-            give_members_their_types(schema, node)
-            schema.merge_with(OmegaConf.create(OmegaConf.to_container(node, resolve=True)))
-            require_members(schema)
-            values[item.name] = OmegaConf.to_object(schema)
-        except OmegaConfBaseException as error:
-            raise translated(item.name, error) from error
+    nodes = {item.name: composed[item.name] for item in fields(RunConfig)}
+    values = {
+        name: to_group(name, node) if isinstance(node, DictConfig) else node for name, node in nodes.items()
+    }
     config = RunConfig(**values)
     _require_sql_of(config.strategy)
     if config.flow.name == "sensitivity":
@@ -317,6 +306,23 @@ def to_run_config(composed: DictConfig) -> RunConfig:
 
         combinations_of(config)  # a wrong grid is found before anything is fetched or built
     return config
+
+
+def to_group(name: str, node: DictConfig) -> Any:
+    """Validate one group of a composed config against its schema and return it as its dataclass.
+
+    Raises:
+        ConfigError: As ``to_run_config``.
+    """
+    schema = OmegaConf.structured(_schema_of(name, node))
+    try:
+        # A fresh schema refuses what was forced in with "+"; interpolations are resolved beforehand.
+        give_members_their_types(schema, node)
+        schema.merge_with(OmegaConf.create(OmegaConf.to_container(node, resolve=True)))
+        require_members(schema)
+        return OmegaConf.to_object(schema)
+    except OmegaConfBaseException as error:
+        raise translated(name, error) from error
 
 
 def _require_sql_of(strategy: StrategyConfig) -> None:

@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from flows.__main__ import translate
-from flows.config import CONF, SCHEMAS, RunConfig, all_keys, choices_of, register, to_run_config
+from flows.config import CONF, SCHEMAS, RunConfig, all_keys, choices_of, register, to_group, to_run_config
 from transforms.errors import ConfigError, QuantmillError
 
 CHOICES = [(group, choice) for group in SCHEMAS for choice in choices_of(group)]
@@ -46,6 +46,11 @@ def composed(*overrides: str) -> RunConfig:
     return to_run_config(compose("config", list(overrides)))
 
 
+@functools.cache
+def plainly_composed(*overrides: str) -> DictConfig:
+    return compose("config", list(overrides))
+
+
 def refusal(*overrides: str) -> QuantmillError:
     with pytest.raises(Exception) as caught:  # noqa: PT011 (what Hydra raises is translated below)
         composed(*overrides)
@@ -69,7 +74,7 @@ def test_every_choice_composes(group: str, choice: str) -> None:
 
 @pytest.mark.parametrize("experiment", choices_of("experiment"))
 def test_every_experiment_composes_and_changes_something(experiment: str) -> None:
-    assert composed(f"experiment={experiment}") != composed()
+    assert composed(f"experiment={experiment}") != to_run_config(plainly_composed())
 
 
 def test_every_group_of_the_schema_has_a_folder_and_the_reverse() -> None:
@@ -81,11 +86,6 @@ KEYS = sorted(key for key in all_keys() if "." in key)
 NODES = {key.rpartition(".")[0]: key for key in KEYS}  # a key of each node
 
 
-@functools.cache
-def plainly_composed(*overrides: str) -> DictConfig:
-    return compose("config", list(overrides))
-
-
 def choice_with(key: str) -> list[str]:
     """Return the choice that has the node of a key, where the default one has it not."""
     return ["strategy=combined"] if key.startswith("strategy.allocation.") else []
@@ -93,16 +93,23 @@ def choice_with(key: str) -> list[str]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_key_misspelt_and_added_is_refused_by_name(key: str) -> None:
-    added = copy.deepcopy(plainly_composed(*choice_with(key)))
-    OmegaConf.update(added, f"{key}x", 1, force_add=True)  # what +key does, without composing each time
+    group, _, rest = key.partition(".")
+    added = copy.deepcopy(plainly_composed(*choice_with(key))[group])
+    OmegaConf.update(added, f"{rest}x", 1, force_add=True)  # what +key does, without composing each time
     with pytest.raises(ConfigError) as caught:
-        to_run_config(added)
+        to_group(group, added)
     assert_names(caught.value, f"{key}x")
 
 
 @pytest.mark.parametrize("key", NODES.values())
-@pytest.mark.parametrize("mark", ["", "+"])
-def test_a_key_of_every_node_misspelt_is_refused_by_name(key: str, mark: str) -> None:
+def test_a_key_of_every_node_misspelt_is_refused_by_name(key: str) -> None:
+    assert_names(refusal(f"{key}x=1", *choice_with(key)), f"{key}x")
+
+
+@pytest.mark.parametrize("node", ["model", "portfolio.limits", "strategy.allocation"])
+@pytest.mark.parametrize("mark", ["+", "++"])
+def test_a_misspelt_key_that_is_forced_in_is_refused_by_name(node: str, mark: str) -> None:
+    key = NODES[node]
     assert_names(refusal(f"{mark}{key}x=1", *choice_with(key)), f"{key}x")
 
 
