@@ -1,4 +1,4 @@
-"""Scores of single sessions by a trained model: what trading asks for, day by day.
+"""Scores of new sessions by a trained model: what trading asks for, day by day.
 
 A session is scored by the fold whose test window holds it, the newest ones by the last fold; for a session
 that was there at training the scores are those of ``ml.predictions``, bit for bit.
@@ -19,8 +19,6 @@ from transforms import schemas
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
-
-_SCORES = ("strategy", "symbol", "bar_at", "session_date", "score", "confidence", "probability")
 
 
 def checked_probabilities(
@@ -54,29 +52,6 @@ def prediction_columns(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def score_session(
-    warehouse: Warehouse, model_set: ModelSet, session_date: date, *, threads: int
-) -> pl.DataFrame:
-    """Return a session's scores from ``marts.features``.
-
-    Args:
-        warehouse: Where the features are.
-        model_set: The checked model.
-        session_date: The session whose bars are complete.
-        threads: Threads to predict with, 0 for one per core; changes no result.
-
-    Returns:
-        ``strategy`` (the model's name), ``symbol, bar_at, session_date, score, confidence, probability``, in
-        the order of (bar_at, symbol).
-
-    Raises:
-        QuantmillError: The session lies before the first test window or has no features, a feature column is
-            missing or infinite, or a prediction is no probability.
-    """
-    rows, _ = _predict(warehouse, model_set, session_date, threads=threads)
-    return rows.with_columns(pl.lit(model_set.name).alias("strategy")).select(_SCORES)
-
-
 def score_missing(warehouse: Warehouse, home: Home, model_id: str, *, threads: int) -> int:
     """Add a model's predictions for the bars that have come since it was trained; return how many.
 
@@ -84,7 +59,8 @@ def score_missing(warehouse: Warehouse, home: Home, model_id: str, *, threads: i
 
     Raises:
         ArtifactError: The model's artifacts are not what was trained.
-        QuantmillError: As ``score_session``.
+        QuantmillError: There are no features, a column of them is missing or infinite, or a prediction is no
+            probability; nothing was written.
     """
     model_set = load_model_set(warehouse, home, model_id)
     if not warehouse.has_table("marts.features"):
@@ -111,12 +87,6 @@ def _predict(
     """Return a session's keys with ``probability, score, confidence``, and the fold that gave them."""
     fold = model_set.fold_of(session)
     table = load_features(warehouse, "marts.features", model_set.features, session=session)
-    if table.keys.is_empty():
-        newest = warehouse.value("select max(session_date) from marts.features")
-        raise QuantmillError(
-            f"marts.features has no row for session {session} (its newest is {newest}): there is nothing to "
-            "score. Ingest and build first, or choose a session that the exchange held"
-        )
     model = model_set.model(fold, threads=threads)
     where = f"model {model_set.model_id}, fold {fold.number}, session {session}"
     everything = np.arange(len(table.keys))

@@ -1,4 +1,4 @@
-"""Single sessions are scored as they were in training, or not at all."""
+"""New sessions are scored as they were in training, or not at all."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ import pytest
 from ml.config import LogisticConfig, ModelConfig
 from ml.models.xgboost import XgboostModel
 from ml.registry import load_model_set
-from ml.scoring import score_missing, score_session
+from ml.scoring import score_missing
 from tests.ml.market import SMALL, Bench, sessions, training_set, write_marts
 from transforms.errors import ArtifactError, QuantmillError
 
 DAYS = sessions(170)
-SHARED = ["symbol", "bar_at", "session_date", "score", "confidence", "probability"]
+
+
+def forget(bench: Bench, *days: date) -> None:
+    """Take the predictions of some sessions away, as if these had come since."""
+    for day in days:
+        bench.warehouse.execute("delete from ml.predictions where session_date = ?", [day])
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -25,63 +30,55 @@ def test_historical_sessions_score_as_in_training_bit_for_bit(
     bench: Bench, model: ModelConfig, threads: int
 ) -> None:
     bench.train(model=model)
-    model_set = load_model_set(bench.warehouse, bench.home, "m1")
-    scored = pl.concat(
-        [score_session(bench.warehouse, model_set, day, threads=threads) for day in DAYS[60:150:7]]
-    )
-    known = bench.predictions().filter(pl.col("session_date").is_in(DAYS[60:150:7]))
-    assert scored.select(SHARED).equals(known.select(SHARED))
-    assert len(scored) == 13 * 4
-    assert scored["strategy"].unique().to_list() == [model.name]
+    before = bench.predictions()
+    forget(bench, *DAYS[60:150:7])
+    assert score_missing(bench.warehouse, bench.home, "m1", threads=threads) == 13 * 4
+    assert bench.predictions().equals(before)
 
 
 def test_sessions_after_training_are_served_by_the_last_fold(bench: Bench) -> None:
     bench.train()
     write_marts(bench.warehouse, training_set(170))
-    model_set = load_model_set(bench.warehouse, bench.home, "m1")
-    assert model_set.fold_of(DAYS[165]).number == 2
-    assert len(score_session(bench.warehouse, model_set, DAYS[165], threads=1)) == 4
+    score_missing(bench.warehouse, bench.home, "m1", threads=1)
+    new = bench.predictions().filter(pl.col("session_date") == DAYS[165])
+    assert new["fold"].to_list() == [2] * 4
 
 
-def test_a_session_before_the_first_test_window_is_refused(trained: Bench) -> None:
+def test_a_session_before_the_first_test_window_has_no_fold(trained: Bench) -> None:
     model_set = load_model_set(trained.warehouse, trained.home, "m1")
     with pytest.raises(
         QuantmillError, match=rf"session {DAYS[59]}: its first test window begins on {DAYS[60]}"
     ):
-        score_session(trained.warehouse, model_set, DAYS[59], threads=1)
-
-
-def test_a_session_without_rows_names_the_newest(trained: Bench) -> None:
-    model_set = load_model_set(trained.warehouse, trained.home, "m1")
-    with pytest.raises(QuantmillError, match=rf"no row for session 2020-08-01 \(its newest is {DAYS[149]}\)"):
-        score_session(trained.warehouse, model_set, date(2020, 8, 1), threads=1)
+        model_set.fold_of(DAYS[59])
 
 
 def test_features_missing_from_the_mart_are_named(bench: Bench) -> None:
     bench.train()
+    forget(bench, DAYS[100])
     bench.warehouse.execute("alter table marts.features drop column noise")
     bench.warehouse.execute("alter table marts.features drop column sparse")
-    model_set = load_model_set(bench.warehouse, bench.home, "m1")
     with pytest.raises(QuantmillError, match=r"marts\.features lacks 2 .*: noise, sparse"):
-        score_session(bench.warehouse, model_set, DAYS[100], threads=1)
+        score_missing(bench.warehouse, bench.home, "m1", threads=1)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.1])
 def test_a_prediction_that_is_no_probability_is_no_score(
-    trained: Bench, monkeypatch: pytest.MonkeyPatch, value: float
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
-    model_set = load_model_set(trained.warehouse, trained.home, "m1")
+    bench.train()
+    forget(bench, DAYS[100])
     monkeypatch.setattr(XgboostModel, "predict", lambda self, x: np.full(len(x), value))
     with pytest.raises(QuantmillError, match=r"4 of 4 predictions are no probability.* for AAA at"):
-        score_session(trained.warehouse, model_set, DAYS[100], threads=1)
+        score_missing(bench.warehouse, bench.home, "m1", threads=1)
+    assert DAYS[100] not in bench.predictions()["session_date"]
 
 
 def test_an_infinite_feature_is_no_score(bench: Bench) -> None:
     bench.train()
+    forget(bench, DAYS[100])
     bench.warehouse.execute("update marts.features set noise = 'inf' where symbol = 'DDD'")
-    model_set = load_model_set(bench.warehouse, bench.home, "m1")
     with pytest.raises(QuantmillError, match=r"marts\.features\.noise is infinite"):
-        score_session(bench.warehouse, model_set, DAYS[100], threads=1)
+        score_missing(bench.warehouse, bench.home, "m1", threads=1)
 
 
 def test_sessions_that_came_since_are_added_once_and_history_stays(bench: Bench) -> None:
