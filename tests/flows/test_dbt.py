@@ -21,7 +21,7 @@ from execution.strategies import (
     TrendBreakoutConfig,
     TrendBreakoutParameters,
 )
-from flows.dbt import BuildVars, build, docs
+from flows.dbt import BuildVars, build, docs, unit_test
 from flows.dbt_state import BUILT_SCHEMAS
 from tests.models_sql.market import VARS, Lab, bar
 from transforms.config import SampleSourceConfig, UniverseConfig
@@ -177,6 +177,15 @@ def test_a_strategy_that_comes_or_goes_leaves_the_models_of_the_others_alone(lab
     traded_now = lab.warehouse.read("select distinct strategy from marts.signals order by strategy")
     assert traded_now["strategy"].to_list() == ["buy_and_hold", "momentum"]
     assert not lab.warehouse.has_table("intermediate.int_signals_trend_breakout")
+
+
+def test_a_unit_test_of_a_strategy_runs_where_the_strategy_is_traded(lab: Lab) -> None:
+    """Where it is not, dbt passes over the model's unit tests without a word."""
+    both = traded(momentum(5), breakout(4))
+    lab.build(VARS)
+    without = unit_test(lab.home, lab.warehouse, VARS, engine=lab.engine)
+    lab.build(both, changed_only=True)
+    assert unit_test(lab.home, lab.warehouse, both, engine=lab.engine) == without + 1
 
 
 def traded(*strategies: StrategyConfig) -> BuildVars:
