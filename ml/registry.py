@@ -116,19 +116,15 @@ class ModelSet:
 
     Attributes:
         model_id: The training's fingerprint.
-        name: The model's name.
         config: The model's config, as it was trained.
         features: Columns in the order in which the model takes them.
         folds: Oldest first.
-        manifest: All of ``manifest.json``.
     """
 
     model_id: str
-    name: str
     config: ModelConfig
     features: tuple[str, ...]
     folds: tuple[FoldArtifact, ...]
-    manifest: dict[str, Any] = field(repr=False)
     _parsed: dict[tuple[int, int], Model] = field(default_factory=dict, repr=False, compare=False)
 
     def fold_of(self, session_date: date) -> FoldArtifact:
@@ -195,11 +191,9 @@ def load_model_set(warehouse: Warehouse, home: Home, model_id: str) -> ModelSet:
     )
     return ModelSet(
         model_id=model_id,
-        name=manifest["name"],
         config=known_config(manifest["implementation"], manifest["model"]),
         features=tuple(manifest["features"]),
         folds=folds,
-        manifest=manifest,
     )
 
 

@@ -36,7 +36,7 @@ class Canary:
 def test_a_trained_model_loads_whole(trained: Bench) -> None:
     found = load_model_set(trained.warehouse, trained.home, "m1")
     assert [fold.file for fold in found.folds] == ["fold-000.ubj", "fold-001.ubj", "fold-002.ubj"]
-    assert found.name == "xgboost"
+    assert found.config.name == "xgboost"
     assert {path.name for path in trained.home.models.iterdir()} == {"m1"}  # nothing half-done lies about
 
 
