@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from flows.dbt import BuildResult, BuildVars, build
+from flows.dbt_state import target_path
 from transforms.config import EngineConfig, UniverseConfig
 from transforms.paths import Home
 from transforms.schemas import (
@@ -21,6 +22,7 @@ from transforms.schemas import (
     QUARANTINE_CORPORATE_ACTIONS,
     SESSIONS,
 )
+from transforms.versions import digest
 from transforms.warehouse import Warehouse
 
 KNOWN_AT = datetime.fromisoformat("2030-01-01")
@@ -164,7 +166,15 @@ class Lab:
         )
 
     def build(self, build_vars: BuildVars = VARS, **options: Any) -> BuildResult:
-        return build(self.home, self.warehouse, build_vars, engine=self.engine, **options)
+        """Build; dbt finds its parse of the project with these vars again, which it would throw away for others'."""
+        parse = target_path(self.home) / "partial_parse.msgpack"
+        kept = self.home.dbt / "parses" / digest(build_vars.as_dict())
+        if kept.exists():
+            shutil.copyfile(kept, parse)
+        result = build(self.home, self.warehouse, build_vars, engine=self.engine, **options)
+        kept.parent.mkdir(exist_ok=True)
+        shutil.copyfile(parse, kept)
+        return result
 
     def table(self, name: str, where: str = "true") -> pl.DataFrame:
         """Return a mart's rows in the order of its key."""

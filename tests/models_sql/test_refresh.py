@@ -65,16 +65,22 @@ class Market(Lab):
         return self.everything()
 
 
-@pytest.fixture
-def market(tmp_path: Path) -> Iterator[Market]:
-    market = Market.at(tmp_path, threads=2)
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    market = Market.at(tmp_path_factory.mktemp("market"), threads=2)
     assert isinstance(market, Market)
-    market.load(
-        [row for seed, symbol in enumerate(SYMBOLS) for row in random_bars(symbol, BARS_SO_FAR, seed)]
-    )
-    assert market.build().mode == "full"
     yield market
     market.warehouse.close()
+
+
+@pytest.fixture
+def market(parsed: Market) -> Market:
+    """The history so far, built from nothing."""
+    parsed.load(
+        [row for seed, symbol in enumerate(SYMBOLS) for row in random_bars(symbol, BARS_SO_FAR, seed)]
+    )
+    assert parsed.build().mode == "full"
+    return parsed
 
 
 def test_after_any_sequence_of_appends_the_tables_are_those_of_a_full_build(market: Market) -> None:
