@@ -15,8 +15,9 @@ from execution.kernel.types import (
 from tests.execution.agreement import ENGINES
 from tests.execution.golden import breakout
 from tests.execution.golden.breakout import Day, Trade
+from tests.execution.kernel import books
 from tests.execution.scenarios import Scenario
-from tests.execution.test_closed_forms import PLAIN, charges
+from tests.execution.test_closed_forms import PLAIN
 
 
 def stored() -> list[Trade]:
@@ -58,12 +59,13 @@ def scenario_of(days: list[Day]) -> Scenario:
         stop_loss=breakout.STOP_LOSS,
         trailing_stop=breakout.TRAILING_STOP,
     )
-    costs = charges(
-        len(days), per_share=breakout.PER_SHARE, minimum=breakout.MINIMUM, slippage=breakout.SLIPPAGE
+    market = to_market(days)
+    costs = books.costs(
+        market, per_share=breakout.PER_SHARE, minimum=breakout.MINIMUM, slippage=breakout.SLIPPAGE
     )
     weights = np.array(list(wanted.values()))[:, None]
     targets = Targets(np.array(list(wanted), dtype=np.int64), weights, np.ones_like(weights))
-    return Scenario(to_market(days), costs, rules, breakout.CASH, targets, None)
+    return Scenario(market, costs, rules, breakout.CASH, targets, None)
 
 
 def test_the_loop_over_real_bars_still_makes_the_stored_trades() -> None:
