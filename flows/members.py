@@ -34,7 +34,8 @@ def give_members_their_types(schema: DictConfig, composed: DictConfig) -> None:
     """
     if "members" not in schema:
         return
-    for name, member in composed.members.items():
+    # By name: in whatever order they were composed, it is the same run, and its sums are the same to the last bit.
+    for name, member in sorted(composed.members.items()):
         kind = OmegaConf.get_type(member)
         if kind is CombinedConfig:
             raise ConfigError(f"strategy.members.{name} must be one strategy, was a combined one")

@@ -50,7 +50,7 @@ def refusal(*overrides: str) -> str:
 
 def test_members_are_the_strategies_that_their_choices_compose() -> None:
     members = combined("strategy.members.momentum.parameters.lookback_bars=126").members
-    assert [type(member) for member in members.values()] == [MomentumConfig, MeanReversionConfig]
+    assert [type(member) for member in members.values()] == [MeanReversionConfig, MomentumConfig]
     assert members["momentum"].parameters.lookback_bars == 126
     assert members["momentum"].parameters.skip_bars == 21
 
@@ -63,6 +63,12 @@ def test_a_member_and_its_portfolio_are_added_and_changed_on_the_command_line() 
     assert strategy.portfolios["pairs"].weighting == "score"
     assert strategy.portfolios["pairs"].gross == 0.4
     assert sorted(strategy.signals) == ["mean_reversion", "momentum", "pairs"]
+
+
+def test_members_stand_in_order_of_their_names_however_they_were_given() -> None:
+    others = [f"+strategy@strategy.members.{name}={name}" for name in ("pairs", "buy_and_hold")]
+    expected = ["buy_and_hold", "mean_reversion", "momentum", "pairs"]
+    assert list(combined(*others).members) == list(combined(*reversed(others)).members) == expected
 
 
 def test_a_member_makes_room_for_the_model() -> None:
@@ -160,7 +166,7 @@ def test_a_bad_parameter_of_a_member_is_refused_by_its_whole_key(override: str, 
         ),
         (
             ["flow=sensitivity", "++sensitivity.grid={portfolio.k:[1,2]}"],
-            ["flow=sensitivity varies one strategy", "momentum, mean_reversion", "quantmill -m"],
+            ["flow=sensitivity varies one strategy", "mean_reversion, momentum", "quantmill -m"],
         ),
     ],
 )
