@@ -25,6 +25,7 @@ from execution.kernel.desk import (
     NEVER,
     OPEN_ORDERS,
     Arrays,
+    Prices,
     Tape,
 )
 from execution.kernel.exits import close_due, close_vanished, due, has_exits
@@ -42,9 +43,9 @@ from transforms.operators.compiled import compiled_with_package as compiled
 
 
 @compiled
-def warm(prices: Records, close: Floats, ratio: Floats, session: Ints, first: int) -> None:
+def warm(prices: Prices, close: Floats, ratio: Floats, session: Ints, first: int) -> None:
     """Take last prices and closes before them from the bars before ``first``, as a run over them would have."""
-    for i in range(len(prices)):
+    for i in range(len(prices.last)):
         newest, older = -1, -1
         for t in range(first - 1, -1, -1):
             if close[t, i] > 0.0:
@@ -53,8 +54,7 @@ def warm(prices: Records, close: Floats, ratio: Floats, session: Ints, first: in
                 else:
                     older = t
                     break
-        price = prices[i]
-        price.last, price.before, price.seen = math.nan, math.nan, NEVER
+        prices.last[i], prices.before[i], prices.seen[i] = math.nan, math.nan, NEVER
         if newest < 0:
             continue
         last, before = close[newest, i], math.nan
@@ -67,14 +67,23 @@ def warm(prices: Records, close: Floats, ratio: Floats, session: Ints, first: in
             if ratio[t, i] != 1.0:
                 last /= ratio[t, i]
                 before /= ratio[t, i]
-        price.last, price.before, price.seen = last, before, session[newest]
+        prices.last[i], prices.before[i], prices.seen[i] = last, before, session[newest]
+
+
+@compiled
+def _has_split(ratios: Floats) -> bool:
+    """Whether any ratio is not 1; counted, for a loop that may end early looks at one after the other."""
+    count = 0
+    for ratio in ratios:
+        count += ratio != 1.0
+    return count > 0
 
 
 @compiled
 def _split_and_pay(
     desk: Any,
     symbols: Records,
-    prices: Records,
+    prices: Prices,
     orders: Records,
     actions: Records,
     lists: Ints,
@@ -83,14 +92,13 @@ def _split_and_pay(
     opens: Floats,
 ) -> None:
     """Carry out splits and dividends (step 1); the floats are this bar's, (N,)."""
-    is_split = False
-    for i in range(len(ratios)):
-        if ratios[i] != 1.0:
-            is_split = True
-            prices[i].last /= ratios[i]
-            prices[i].before /= ratios[i]
+    if _has_split(ratios):
+        for i in range(len(ratios)):
+            if ratios[i] == 1.0:
+                continue
+            prices.last[i] /= ratios[i]
+            prices.before[i] /= ratios[i]
             split_orders(desk, symbols, orders, lists, i, ratios[i])
-    if is_split:
         sweep(desk, orders, lists)
     for h in range(desk.n_held):
         i = lists[HELD, h]
@@ -104,7 +112,7 @@ def _split_and_pay(
             symbol.entry /= ratio
             symbol.high /= ratio
             symbol.low /= ratio
-            price = opens[i] if opens[i] > 0.0 else prices[i].last
+            price = opens[i] if opens[i] > 0.0 else prices.last[i]
             if desk.whole_shares:
                 kept = whole(quantity, 1.0)
                 paid_in_lieu = (quantity - kept) * price
@@ -128,14 +136,14 @@ def _split_and_pay(
 
 @compiled
 def _carry(
-    desk: Any, symbols: Records, prices: Records, lists: Ints, borrow_rate: Floats, days: float
+    desk: Any, symbols: Records, prices: Prices, lists: Ints, borrow_rate: Floats, days: float
 ) -> None:
     """Charge borrow fees, then interest on the cash (step 2)."""
     shorts, fee = 0.0, 0.0
     for h in range(desk.n_held):
         i = lists[HELD, h]
         if symbols[i].quantity < 0.0:
-            value = -symbols[i].quantity * prices[i].last
+            value = -symbols[i].quantity * prices.last[i]
             shorts += value
             fee += value * borrow_rate[i]
     fee *= days / 365.0
@@ -165,7 +173,8 @@ def _take_up(arrays: Arrays, tape: Tape, t: int) -> None:
         symbol = symbols[i]
         symbol.used = 0.0
         symbol.moment = FORCED
-        symbol.last = prices[i].last
+        symbol.is_calm = 0
+        symbol.last = prices.last[i]
         symbol.day_open = market.open[t, i]
         symbol.day_high = market.high[t, i]
         symbol.day_low = market.low[t, i]
@@ -173,19 +182,21 @@ def _take_up(arrays: Arrays, tape: Tape, t: int) -> None:
         symbol.is_shortable = market.is_shortable[t, i]
         if not is_held:
             look(tape, symbol, t, i)
+        elif symbol.quantity < 0.0 and not symbol.is_shortable:
+            desk.has_buy_in = 1
 
 
 @compiled
 def _mark(
-    desk: Any, symbols: Records, prices: Records, lists: Ints, close: Floats, session: int
+    desk: Any, symbols: Records, prices: Prices, lists: Ints, close: Floats, session: int
 ) -> tuple[float, float]:
     """Take up this bar's closes and extremes (step 7); return equity and Σ |quantity × last price|."""
     for i in range(len(close)):
-        if close[i] > 0.0:
-            price = prices[i]
-            price.before = price.last
-            price.last = close[i]
-            price.seen = session
+        # Written whether or not there is a bar, so that it needs no branches.
+        has_bar = close[i] > 0.0
+        prices.before[i] = prices.last[i] if has_bar else prices.before[i]
+        prices.last[i] = close[i] if has_bar else prices.last[i]
+        prices.seen[i] = session if has_bar else prices.seen[i]
     total, lost, gross = desk.cash, 0.0, 0.0
     for h in range(desk.n_held):
         i = lists[HELD, h]
@@ -194,7 +205,7 @@ def _mark(
         if symbol.day_open > 0.0 and symbol.moment != AT_THE_CLOSE:
             symbol.high = max(symbol.high, symbol.day_high)
             symbol.low = min(symbol.low, symbol.day_low)
-        value = symbol.quantity * prices[i].last
+        value = symbol.quantity * prices.last[i]
         gross += abs(value)
         # Knuth's two-sum: what rounding lost is kept, so that the sum is right to the last bit or two.
         added = total + value
@@ -230,7 +241,7 @@ def _judge(desk: Any, symbols: Records, orders: Records, lists: Ints, equity: fl
 
 @compiled
 def _admit(
-    desk: Any, symbols: Records, prices: Records, orders: Records, lists: Ints, sent: Orders, t: int
+    desk: Any, symbols: Records, prices: Prices, orders: Records, lists: Ints, sent: Orders, t: int
 ) -> None:
     """Let orders from outside that were sent at the close before enter the book."""
     desk.t = t - 1
@@ -238,7 +249,7 @@ def _admit(
         k = desk.n_admitted
         i = sent.symbol[k]
         desk.n_admitted += 1
-        symbols[i].last = prices[i].last
+        symbols[i].last = prices.last[i]
         enter(desk, symbols[i], orders, lists, i, sent.quantity[k], sent.goal[k])
         order = orders[desk.n_orders - 1]
         order.type = sent.type[k]
@@ -253,6 +264,16 @@ def _admit(
 
 
 @compiled
+def _may_close(desk: Any, moment: int, exiting: bool) -> bool:
+    """Whether anything that is held may have to be closed at a moment, before each position is looked at."""
+    if moment == FORCED:
+        return bool(desk.has_buy_in)
+    if moment == AFTER:
+        return exiting and bool(desk.has_fresh)
+    return exiting and moment != AT_THE_CLOSE
+
+
+@compiled
 def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     """Steps 1 to 7 of a bar; return equity and Σ |quantity × last price|."""
     desk, market = arrays.desk[0], tape.market
@@ -262,7 +283,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     desk.dividends = desk.in_lieu = desk.borrow = desk.interest = 0.0
     desk.t = t
     desk.traded = 0.0
-    desk.is_summed = 0
+    desk.is_summed = desk.has_buy_in = desk.has_fresh = 0
     desk.sec_rate = tape.sale_rate[t]
     desk.taf = tape.sale_per_share[t]
     desk.taf_maximum = tape.sale_maximum[t]
@@ -291,7 +312,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     exiting = has_exits(desk)
     for moment in range(FORCED, AT_THE_CLOSE + 1):
         desk.moment = moment
-        if moment == FORCED or (exiting and moment != AT_THE_CLOSE):
+        if _may_close(desk, moment, exiting):
             h = due(desk, symbols, lists, 0)
             while h >= 0:
                 close_due(desk, symbols, orders, fills, lists, tape, h)
@@ -374,7 +395,8 @@ def loop(
         at[3], at[4], at[5] = desk.trades, desk.commission, desk.fees
         at[6], at[7], at[8], at[9] = desk.dividends, desk.in_lieu, desk.borrow, desk.interest
         if len(quantity) > 0:
-            for i in range(len(symbols)):
+            for h in range(desk.n_held):
+                i = lists[HELD, h]
                 quantity[t - first, i] = symbols[i].quantity
         t += 1
     return t, row

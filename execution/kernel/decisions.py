@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from execution.kernel.book import end, enter, list_held, sweep
-from execution.kernel.desk import DUST, HELD, OPEN_ORDERS
+from execution.kernel.desk import DUST, HELD, OPEN_ORDERS, Prices
 from execution.kernel.fills import whole
 from execution.kernel.types import (
     EXPLICIT,
@@ -37,22 +37,23 @@ from transforms.operators.compiled import compiled_with_package as compiled
 
 
 @compiled
-def _moved_too_far(desk: Any, price: Any) -> bool:
+def _moved_too_far(desk: Any, prices: Prices, i: int) -> bool:
     """Whether the last close-to-close move is implausible; a first close made none."""
-    too_far: bool = price.before > 0.0 and abs(price.last / price.before - 1.0) > desk.max_price_move
+    last, before = prices.last[i], prices.before[i]
+    too_far: bool = before > 0.0 and abs(last / before - 1.0) > desk.max_price_move
     return too_far
 
 
 @compiled
-def _prudent_equity(desk: Any, symbols: Records, prices: Records, lists: Ints) -> float:
+def _prudent_equity(desk: Any, symbols: Records, prices: Prices, lists: Ints) -> float:
     """Return cash + Σ quantity × last price, where a price that jumped counts with the worse of its last two values."""
     total, lost = desk.cash, 0.0
     for h in range(desk.n_held):
         i = lists[HELD, h]
         quantity = symbols[i].quantity
-        value = quantity * prices[i].last
-        if _moved_too_far(desk, prices[i]):
-            value = min(value, quantity * prices[i].before)
+        value = quantity * prices.last[i]
+        if _moved_too_far(desk, prices, i):
+            value = min(value, quantity * prices.before[i])
         added = total + value
         part = added - total
         lost += (total - (added - part)) + (value - part)
@@ -81,22 +82,22 @@ def _no_larger(weight: float, held: float) -> float:
 
 
 @compiled
-def _price_rule(desk: Any, price: Any, session: int) -> int:
+def _price_rule(desk: Any, prices: Prices, i: int, session: int) -> int:
     """Return the rule that a symbol's prices break, -1 if none."""
-    if not price.last > 0.0:
+    if not prices.last[i] > 0.0:
         return NO_PRICE
-    if session - price.seen > desk.max_stale_sessions:
+    if session - prices.seen[i] > desk.max_stale_sessions:
         return STALE_PRICE
-    return PRICE_MOVE if _moved_too_far(desk, price) else -1
+    return PRICE_MOVE if _moved_too_far(desk, prices, i) else -1
 
 
 @compiled
 def _check_prices(
-    desk: Any, prices: Records, plans: Records, events: Records, weights: Floats, session: int
+    desk: Any, prices: Prices, plans: Records, events: Records, weights: Floats, session: int
 ) -> None:
     is_broken = False
     for i in range(len(weights)):
-        if not math.isnan(weights[i]) and _price_rule(desk, prices[i], session) >= 0:
+        if not math.isnan(weights[i]) and _price_rule(desk, prices, i, session) >= 0:
             is_broken = is_broken or weights[i] != 0.0 or plans[i].weight_held != 0.0
     if not is_broken:
         return
@@ -105,37 +106,37 @@ def _check_prices(
             is_concerned = weights[i] != 0.0 or plans[i].weight_held != 0.0
             if math.isnan(weights[i]) or not is_concerned:
                 continue
-            if _price_rule(desk, prices[i], session) == rule:
+            if _price_rule(desk, prices, i, session) == rule:
                 _event(desk, events, i, rule, weights[i], math.nan)
                 weights[i] = math.nan
 
 
 @compiled
-def _limited(desk: Any, price: Any, plan: Any, weight: float, confidence: float, rule: int) -> float:
+def _limited(desk: Any, price: float, plan: Any, weight: float, confidence: float, rule: int) -> float:
     """Return what one of the rules leaves of a weight."""
     allowed = weight
     if rule == MAX_POSITION_WEIGHT:
         allowed = min(max(weight, -desk.max_position_weight), desk.max_position_weight)
-    elif price.last < desk.min_price if rule == MIN_PRICE else not confidence >= desk.min_confidence:
+    elif price < desk.min_price if rule == MIN_PRICE else not confidence >= desk.min_confidence:
         allowed = _no_larger(weight, plan.weight_held)
     return allowed
 
 
 @compiled
 def _limit(
-    desk: Any, prices: Records, plans: Records, events: Records, weights: Floats, confidence: Floats
+    desk: Any, prices: Prices, plans: Records, events: Records, weights: Floats, confidence: Floats
 ) -> None:
     is_limited = False
     for i in range(len(weights)):
         is_cut = abs(weights[i]) > desk.max_position_weight
-        is_held_back = prices[i].last < desk.min_price or not confidence[i] >= desk.min_confidence
+        is_held_back = prices.last[i] < desk.min_price or not confidence[i] >= desk.min_confidence
         is_limited = is_limited or is_cut or is_held_back
     if not is_limited:
         return
     for rule in (MIN_PRICE, MIN_CONFIDENCE, MAX_POSITION_WEIGHT):
         for i in range(len(weights)):
             weight = weights[i]
-            allowed = _limited(desk, prices[i], plans[i], weight, confidence[i], rule)
+            allowed = _limited(desk, prices.last[i], plans[i], weight, confidence[i], rule)
             if allowed != weight and not math.isnan(weight):
                 _event(desk, events, i, rule, weight, allowed)
                 weights[i] = allowed
@@ -159,11 +160,11 @@ def _cap_gross(desk: Any, plans: Records, events: Records, weights: Floats) -> N
 
 
 @compiled
-def _size(desk: Any, prices: Records, plans: Records, weights: Floats, equity: float) -> None:
+def _size(desk: Any, prices: Prices, plans: Records, weights: Floats, equity: float) -> None:
     """Put into ``change`` the signed shares that lead to the weights; 0 where the change is not worth it."""
     for i in range(len(weights)):
         plans[i].change = 0.0
-        held, price = plans[i].held, prices[i].last
+        held, price = plans[i].held, prices.last[i]
         if math.isnan(weights[i]) or (weights[i] == 0.0 and held == 0.0) or not price > 0.0:
             continue
         if weights[i] == 0.0:
@@ -179,7 +180,7 @@ def _size(desk: Any, prices: Records, plans: Records, weights: Floats, equity: f
 def _weigh(
     desk: Any,
     symbols: Records,
-    prices: Records,
+    prices: Prices,
     plans: Records,
     orders: Records,
     events: Records,
@@ -207,7 +208,7 @@ def _weigh(
         held = plans[i].held
         if held != 0.0:
             plans[i].weight_held = (
-                held * prices[i].last / equity if equity > 0.0 else math.copysign(1.0, held)
+                held * prices.last[i] / equity if equity > 0.0 else math.copysign(1.0, held)
             )
     if not equity > 0.0:
         weights[:] = 0.0
@@ -234,7 +235,7 @@ def _replace(desk: Any, symbols: Records, orders: Records, lists: Ints, weights:
 def _place(
     desk: Any,
     symbols: Records,
-    prices: Records,
+    prices: Prices,
     plans: Records,
     orders: Records,
     lists: Ints,
@@ -246,7 +247,7 @@ def _place(
         if change == 0.0:
             continue
         side = 1.0 if change > 0.0 else -1.0
-        price = prices[i].last
+        price = prices.last[i]
         symbols[i].last = price
         enter(desk, symbols[i], orders, lists, i, change, plans[i].held + change)
         order = orders[desk.n_orders - 1]
@@ -268,7 +269,7 @@ def _place(
 def decide_here(
     desk: Any,
     symbols: Records,
-    prices: Records,
+    prices: Prices,
     plans: Records,
     orders: Records,
     events: Records,

@@ -31,10 +31,11 @@ def _scalars(table: type) -> list[tuple[str, Any]]:
 # One record: the account's scalars; lengths of the logs and lists; what functions tell each other within a bar
 # (``net`` and ``gross`` value of positions at last prices where ``is_summed``; of the fill at hand the order's id, -1
 # if none, its reason, its moment, whether its price is exact and whether it asks neither cap nor lots nor buying
-# power, and then what cut it last); the bar's cash flows; the scalars of rules and costs; the fees of sales on this
-# bar (``sec_rate``, ``taf``, ``taf_maximum``).
+# power, and then what cut it last; whether a short must be bought in, ``has_buy_in``, and whether a position was opened
+# within the bar's range, ``has_fresh``); the bar's cash flows; the scalars of rules and costs; the fees of sales on
+# this bar (``sec_rate``, ``taf``, ``taf_maximum``).
 DESK = np.dtype(
-    _fields(np.int64, "next_order is_started is_ruined is_stale is_summed t")
+    _fields(np.int64, "next_order is_started is_ruined is_stale is_summed has_buy_in has_fresh t")
     + _fields(np.int64, "order reason moment is_exact is_forced obstacle")
     + _fields(np.int64, "n_fills n_orders n_actions n_events n_open n_active n_held n_admitted")
     + _fields(np.float64, "cash net gross traded sec_rate taf taf_maximum")
@@ -44,21 +45,28 @@ DESK = np.dtype(
     align=True,
 )
 # One record per symbol: the position; shares used of this bar's cap, where in the bar the position was opened and at
-# what reference price; the bar at hand (see ``take_up``).
+# what reference price; whether no price of this bar reaches a stop or target of it as it stands, ``is_calm``; the bar
+# at hand (see ``take_up``).
 SYMBOL = np.dtype(
     _fields(np.float64, "quantity used reference")
-    + _fields(np.int64, "moment is_shortable")
+    + _fields(np.int64, "moment is_shortable is_calm")
     + _fields(
         np.float64, "last day_open day_high day_low day_close day_volume day_vwap day_volatility spread"
     )
     + [(name, POSITION[name]) for name in POSITION.names or ()],
     align=True,
 )
-# Last price and the close before it on today's split basis; session of the last bar.
-PRICE = np.dtype(_fields(np.float64, "last before") + _fields(np.int64, "seen"), align=True)
 # What a decision works out, which looks at every symbol: hence records of their own, small ones. Shares held after
 # what a margin call will trade, their weight, shares to trade.
 PLAN = np.dtype(_fields(np.float64, "held weight_held change"), align=True)
+
+
+class Prices(NamedTuple):
+    """What every bar renews for every symbol, (N,) each: arrays, which a processor goes through several at a time."""
+
+    last: Floats  # price on today's split basis
+    before: Floats  # the close before it
+    seen: Ints  # session of the last bar
 
 
 class Arrays(NamedTuple):
@@ -66,7 +74,7 @@ class Arrays(NamedTuple):
 
     desk: Records  # (1,) DESK
     symbols: Records  # (N,) SYMBOL
-    prices: Records  # (N,) PRICE
+    prices: Prices
     plans: Records  # (N,) PLAN
     orders: Records  # ORDER
     fills: Records  # FILL

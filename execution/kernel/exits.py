@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from execution.kernel.book import enter
-from execution.kernel.desk import AFTER, AT_THE_OPEN, DUST, FORCED, HELD, IN_THE_RANGE, Tape
+from execution.kernel.desk import AFTER, AT_THE_OPEN, DUST, FORCED, HELD, IN_THE_RANGE, Prices, Tape
 from execution.kernel.fills import book_fill, fill, look
 from execution.kernel.types import (
     BUY_IN,
@@ -58,17 +58,24 @@ def _target(desk: Any, symbol: Any, side: float) -> float:
 
 
 @compiled
+def _range(symbol: Any, side: float) -> tuple[float, float]:
+    """Return the bar's price that is worst for a side, and the best."""
+    low, high = symbol.day_low, symbol.day_high
+    return (low, high) if side > 0.0 else (high, low)
+
+
+@compiled
 def close_vanished(
-    desk: Any, symbols: Records, prices: Records, fills: Records, lists: Ints, session: int
+    desk: Any, symbols: Records, prices: Prices, fills: Records, lists: Ints, session: int
 ) -> None:
     """Close what has had no bar for too many sessions (step 3), on the first bar of a session."""
     desk.order, desk.reason, desk.moment = -1, VANISHED, FORCED
     for h in range(desk.n_held):
         i = lists[HELD, h]
         is_missing = not symbols[i].day_close > 0.0
-        if not is_missing or session - prices[i].seen < desk.exit_after_missing_sessions:
+        if not is_missing or session - prices.seen[i] < desk.exit_after_missing_sessions:
             continue
-        quantity, price = symbols[i].quantity, prices[i].last
+        quantity, price = symbols[i].quantity, prices.last[i]
         if quantity > 0.0:
             price *= desk.vanished_recovery
         book_fill(desk, symbols[i], fills, i, -quantity, price, price, 0.0, 0.0)
@@ -88,7 +95,7 @@ def _exit_at(desk: Any, symbol: Any) -> float:
     if desk.is_ruined:
         desk.reason = RUIN
         return price if desk.moment == AT_THE_OPEN else math.nan
-    if symbol.is_leaving or (desk.moment == AFTER and symbol.moment != IN_THE_RANGE):
+    if symbol.is_leaving or symbol.is_calm or (desk.moment == AFTER and symbol.moment != IN_THE_RANGE):
         return math.nan
     worst, best = price, price
     if desk.moment == AT_THE_OPEN:
@@ -96,9 +103,7 @@ def _exit_at(desk: Any, symbol: Any) -> float:
             desk.reason = TIME_EXIT
             return price
     else:
-        worst, best = symbol.day_low, symbol.day_high
-        if side < 0.0:
-            worst, best = best, worst
+        worst, best = _range(symbol, side)
     level, desk.reason = _stop(desk, symbol, side)
     if side * worst <= side * level:
         if desk.moment == AT_THE_OPEN:
@@ -108,6 +113,9 @@ def _exit_at(desk: Any, symbol: Any) -> float:
         return min(level, known) if side > 0.0 else max(level, known)
     target = _target(desk, symbol, side)
     if desk.moment == AFTER or side * best < side * target:
+        if desk.moment == AT_THE_OPEN:
+            worst, best = _range(symbol, side)
+            symbol.is_calm = side * worst > side * level and side * best < side * target
         return math.nan
     desk.reason = TAKE_PROFIT
     return price if desk.moment == AT_THE_OPEN else target

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from execution.kernel.costs import adverse, commission, sale_fees
-from execution.kernel.desk import AT_THE_CLOSE, DUST, Tape
+from execution.kernel.desk import AT_THE_CLOSE, DUST, IN_THE_RANGE, Tape
 from execution.kernel.types import (
     CAP,
     CASH,
@@ -223,6 +223,8 @@ def _carry_on(desk: Any, symbol: Any, signed: float, price: float, reference: fl
             symbol.low = price
             symbol.volatility = symbol.day_volatility
             symbol.moment = desk.moment
+            if desk.moment == IN_THE_RANGE:
+                desk.has_fresh = 1
             symbol.reference = reference
         elif abs(after) > abs(held):
             symbol.entry = (abs(held) * symbol.entry + abs(signed) * price) / abs(after)
@@ -232,3 +234,4 @@ def _carry_on(desk: Any, symbol: Any, signed: float, price: float, reference: fl
         desk.net += (after - held) * symbol.last
         desk.gross += (abs(after) - abs(held)) * symbol.last
     symbol.quantity = after
+    symbol.is_calm = 0

@@ -9,7 +9,7 @@ import numpy as np
 from execution.kernel.bar import loop, warm
 from execution.kernel.checks import check
 from execution.kernel.decisions import decide_here
-from execution.kernel.desk import DESK, OPEN_ORDERS, PLAN, PRICE, SYMBOL, Arrays, Tape
+from execution.kernel.desk import DESK, OPEN_ORDERS, PLAN, SYMBOL, Arrays, Prices, Tape
 from execution.kernel.state import State
 from execution.kernel.types import (
     ACTION,
@@ -250,7 +250,7 @@ def _arrays(state: State, rules: Rules, costs: CostTable, *, bars: int, sent: in
     return Arrays(
         desk=desk,
         symbols=symbols,
-        prices=np.zeros(count, PRICE),
+        prices=Prices(np.zeros(count), np.zeros(count), np.zeros(count, np.int64)),
         plans=np.zeros(count, PLAN),
         orders=orders,
         fills=np.zeros(room, FILL),
@@ -264,7 +264,7 @@ def _grown(arrays: Arrays, sent: int) -> Arrays:
     """Return the arrays with room in the logs for more bars: those of a named tuple cannot grow in the loop."""
     desk, count = arrays.desk[0], len(arrays.symbols)
     slack = 6 * count + 1 + int(desk["n_open"]) + sent
-    larger = {}
+    larger: dict[str, Any] = {}
     for name in _LOGS:
         log, used = getattr(arrays, name), int(desk[f"n_{name}"])
         if len(log) < used + slack:
