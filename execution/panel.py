@@ -240,7 +240,9 @@ def load_panel(warehouse: Warehouse, *, end: date | None = None) -> Panel:
     members = warehouse.read("select distinct symbol from marts.bars where is_member order by symbol")[
         "symbol"
     ]
-    present = np.unique(bars["place"].to_numpy())
+    has_bars = np.bincount(bars["place"].to_numpy(), minlength=len(members)) > 0
+    present = np.flatnonzero(has_bars)
+    column_of = np.cumsum(has_bars) - 1
     symbols = members.gather(present).to_list()
     actions = warehouse.read(
         f"{_placed('split_ratio, dividend')} and (split_ratio != 1 or dividend != 0)", [until]
@@ -251,7 +253,7 @@ def load_panel(warehouse: Warehouse, *, end: date | None = None) -> Panel:
         row = np.searchsorted(
             grid["bar_at"].to_physical().to_numpy(), frame["bar_at"].to_physical().to_numpy()
         )
-        flat = row * len(symbols) + np.searchsorted(present, frame["place"].to_numpy())
+        flat = row * len(symbols) + column_of[frame["place"].to_numpy()]
         found = []
         for column, default in columns.items():
             values = np.full((len(grid), len(symbols)), default)
