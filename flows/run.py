@@ -42,6 +42,7 @@ class Stage:
         shared: Whether its tables hold one fingerprint's output at a time (see ``Ledger.finished``).
         detail: One short phrase for the display, from the output.
         intact: Whether the output still exists outside the warehouse (files may have been deleted).
+        did_something: Of a stage that is always carried out, whether it changed anything, from the output.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Stage:
     detail: Callable[[dict[str, Any]], str]
     shared: bool = False
     intact: Callable[[Run, dict[str, Any]], bool] = lambda _run, _output: True
+    did_something: Callable[[dict[str, Any]], bool] = lambda _output: False
 
 
 @dataclass
@@ -70,8 +72,8 @@ class Run:
 
     @property
     def worked(self) -> bool:
-        """Whether any stage that can be skipped was carried out."""
-        return any(not timing["skipped"] and timing["skippable"] for timing in self.timings.values())
+        """Whether any stage changed anything."""
+        return any(timing["changed"] for timing in self.timings.values())
 
     def alert(self, severity: str, message: str) -> None:
         """Record an alert of the current stage if the config asks for its severity."""
@@ -109,6 +111,7 @@ class Run:
             "seconds": round(seconds, 3),
             "skipped": skipped,
             "skippable": stage.inputs is not None,
+            "changed": stage.did_something(self.outputs[stage.name]) if stage.inputs is None else not skipped,
         }
         detail = stage.detail(self.outputs[stage.name])
         log.info("%s: %s (%.2f s) %s", stage.name, "unchanged" if skipped else "done", seconds, detail)

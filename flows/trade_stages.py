@@ -46,6 +46,7 @@ SCORE = Stage(
     inputs=None,
     carry_out=_score,
     detail=lambda out: f"champion {out['model_id']}, {out['scored']} new predictions",
+    did_something=lambda out: out["scored"] > 0,
 )
 
 
@@ -79,9 +80,17 @@ def _trade(run: Run, _fingerprint: str) -> dict[str, Any]:
     return {
         "book": result.book,
         "message": result.message,
+        "sessions": len(result.sessions),
         "orders": len(result.orders),
         "fills": len(result.fills),
     }
 
 
-TRADE = Stage("trade", code=(), inputs=None, carry_out=_trade, detail=lambda out: str(out["message"]))
+TRADE = Stage(
+    "trade",
+    code=(),
+    inputs=None,
+    carry_out=_trade,
+    detail=lambda out: str(out["message"]),
+    did_something=lambda out: out["sessions"] + out["orders"] + out["fills"] > 0,
+)

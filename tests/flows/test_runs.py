@@ -112,10 +112,12 @@ def test_trading_a_session_twice_sends_nothing_twice(quick: Place, tmp_path: Pat
     assert done.code == 0, done.err
     before = journal()
     assert len(before) > len(research)  # the account paper has its own decisions
+    assert "nothing was done" not in done.out
     done = place.run(QUICK, "flow=trade")
     assert done.code == 0, done.err
     assert journal() == before
     assert "already decided" in done.out
+    assert "nothing has changed; nothing was done" in done.out
 
 
 def test_one_homes_runs_on_other_bars_do_not_stand_in_each_others_way(quick: Place, tmp_path: Path) -> None:
