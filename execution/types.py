@@ -144,7 +144,7 @@ class RiskDecision:
 
 
 class Broker(Protocol):
-    """Where orders go. Implementations: the simulated broker now, live ones later."""
+    """Where orders go: the simulated account, or whatever else answers as this says."""
 
     name: str
     is_simulated: bool

@@ -22,7 +22,7 @@ from execution.costs import cost_table
 from execution.panel import Panel, ScorePanel
 from execution.rules import Terms, terms_of
 from execution.simulator import SimulationResult, simulate
-from execution.types import Floats, Scores
+from execution.types import Scores
 
 NAN = float("nan")
 FREE = CostsConfig(name="zero")
@@ -109,10 +109,6 @@ def simulated(
 ) -> SimulationResult:
     """A book over a panel."""
     return simulate(scored, terms(bars, config), book=book, config=config, first=first)
-
-
-def fraction_changes(equity: Floats) -> Floats:
-    return equity[1:] / equity[:-1] - 1
 
 
 @st.composite
