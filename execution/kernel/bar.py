@@ -28,7 +28,7 @@ from execution.kernel.desk import (
     Prices,
     Tape,
 )
-from execution.kernel.exits import close_due, close_vanished, due, has_exits
+from execution.kernel.exits import close_due, close_vanished, due, has_exits, may_close
 from execution.kernel.fills import look, whole, whole_up
 from execution.kernel.types import (
     DAY,
@@ -264,16 +264,6 @@ def _admit(
 
 
 @compiled
-def _may_close(desk: Any, moment: int, exiting: bool) -> bool:
-    """Whether anything that is held may have to be closed at a moment, before each position is looked at."""
-    if moment == FORCED:
-        return bool(desk.has_buy_in)
-    if moment == AFTER:
-        return exiting and bool(desk.has_fresh)
-    return exiting and moment != AT_THE_CLOSE
-
-
-@compiled
 def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     """Steps 1 to 7 of a bar; return equity and Σ |quantity × last price|."""
     desk, market = arrays.desk[0], tape.market
@@ -312,7 +302,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     exiting = has_exits(desk)
     for moment in range(FORCED, AT_THE_CLOSE + 1):
         desk.moment = moment
-        if _may_close(desk, moment, exiting):
+        if may_close(desk, moment, exiting):
             h = due(desk, symbols, lists, 0)
             while h >= 0:
                 close_due(desk, symbols, orders, fills, lists, tape, h)

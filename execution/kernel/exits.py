@@ -6,7 +6,17 @@ import math
 from typing import Any
 
 from execution.kernel.book import enter
-from execution.kernel.desk import AFTER, AT_THE_OPEN, DUST, FORCED, HELD, IN_THE_RANGE, Prices, Tape
+from execution.kernel.desk import (
+    AFTER,
+    AT_THE_CLOSE,
+    AT_THE_OPEN,
+    DUST,
+    FORCED,
+    HELD,
+    IN_THE_RANGE,
+    Prices,
+    Tape,
+)
 from execution.kernel.fills import book_fill, fill, look
 from execution.kernel.types import (
     BUY_IN,
@@ -28,6 +38,16 @@ def has_exits(desk: Any) -> bool:
     has_stops = desk.stop_loss > 0.0 or desk.take_profit > 0.0 or desk.trailing_stop > 0.0
     on: bool = has_stops or desk.max_bars > 0 or desk.is_ruined != 0
     return on
+
+
+@compiled
+def may_close(desk: Any, moment: int, exiting: bool) -> bool:
+    """Whether anything that is held may have to be closed at a moment, before each position is looked at."""
+    if moment == FORCED:
+        return bool(desk.has_buy_in)
+    if moment == AFTER:
+        return exiting and bool(desk.has_fresh)
+    return exiting and moment != AT_THE_CLOSE
 
 
 @compiled
