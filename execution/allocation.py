@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from execution.combined_config import AllocationConfig
 from execution.construction import ConstructionInputs, History, construct, needs_history
+from execution.construction.build import LEFT_ALONE
 from execution.construction.covariance import has_history
 from execution.panel import Notes, Panel
 from execution.portfolio_config import (
@@ -27,6 +28,8 @@ from execution.portfolio_config import (
 from execution.types import Floats, RiskDecision, Scores
 
 RULE = "allocation"
+
+_NOTHING = 1e-6  # of the account: what a solver leaves of a share that is none
 
 
 class Shares(NamedTuple):
@@ -56,8 +59,8 @@ def allocate(
 
     Args:
         names: The strategies, (S,).
-        equity: Of each strategy's own backtest at the panel's closes, (T, S); NaN before it begins. One that is used up
-            gets nothing more.
+        equity: Of each strategy's own backtest at the panel's closes (USD), (T, S); NaN before it begins. One that is
+            used up gets nothing more.
         rows: The panel's rows on which capital may be moved, ascending, (R,).
     """
     growth = np.ones_like(equity)
@@ -66,26 +69,30 @@ def allocate(
     held = np.zeros_like(equity)
     shares = np.zeros(len(names))
     notes: list[tuple[int, RiskDecision]] = []
-    due = set(rows.tolist())
+    due, known = set(rows.tolist()), np.zeros(len(names), dtype=bool)
     for t in range(len(equity)):
         capital = shares * np.maximum(growth[t], 0.0)
-        shares = capital / (1.0 - shares.sum() + capital.sum())
+        worth = 1.0 - shares.sum() + capital.sum()
+        # What strategies lost may be all that the account had: then there is nothing to divide.
+        shares = capital / worth if worth > _NOTHING else np.zeros(len(names))
         if t in due and (begun := equity[t] > 0).any():
-            wanted, said = desired.at(t, begun)
+            wanted, failed = desired.at(t, begun)
             away = float(np.max(np.abs(wanted - shares)))
-            is_new = bool(np.any((shares == 0) & (wanted > 0)))
-            notes += [(t, note) for note in said]
-            if is_new or away > config.drift:
-                notes.append((t, _moved(names, shares, wanted, away)))
-                shares = wanted
+            is_moved = away > config.drift or bool(np.any(begun & ~known & (wanted > 0)))
+            known |= begun
+            after = wanted if is_moved else shares
+            said = [*failed, *([_moved(names, wanted, away)] if is_moved else [])]
+            if said:
+                total = float(shares.sum()), float(after.sum())
+                notes.append((t, RiskDecision("*", RULE, *total, "; ".join(said))))
+            shares = after
         held[t] = shares
     return Shares(held, tuple(notes))
 
 
-def _moved(names: tuple[str, ...], before: Floats, after: Floats, away: float) -> RiskDecision:
-    parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, after.tolist(), strict=True))
-    reason = f"capital moved to {parts}; a share was {away:.1%} from where it should be"
-    return RiskDecision("*", RULE, float(before.sum()), float(after.sum()), reason)
+def _moved(names: tuple[str, ...], shares: Floats, away: float) -> str:
+    parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, shares.tolist(), strict=True))
+    return f"capital moved to {parts}; a share was {away:.1%} from where it should be"
 
 
 class _Desired:
@@ -102,37 +109,42 @@ class _Desired:
 
     @cached_property
     def _history(self) -> History:
-        panel, equity = self._panel, self._equity
-        has_begun = np.isfinite(equity)
-        rows = np.where(has_begun, np.arange(len(equity))[:, None], -1)
+        panel = self._panel
+        # Of one that is used up there are no returns any more.
+        equity = np.where(self._equity > 0, self._equity, np.nan)
+        rows = np.where(np.isfinite(equity), np.arange(len(equity))[:, None], -1)
         ends = np.flatnonzero(np.append(np.diff(panel.session) != 0, True))
         return History(equity, rows, np.zeros_like(equity), panel.benchmark, panel.session, ends)
 
-    def at(self, t: int, begun: NDArray[np.bool_]) -> tuple[Floats, tuple[RiskDecision, ...]]:
-        """Return the shares (S,) at the close of row ``t``, and what is to be said of them."""
+    def at(self, t: int, begun: NDArray[np.bool_]) -> tuple[Floats, list[str]]:
+        """Return the shares (S,) at the close of row ``t``, and why they could not be estimated where that failed."""
         config, portfolio = self._config, self._portfolio
-        score = np.array([config.shares.get(name, 0.0) / config.total for name in self._names])
-        if config.weighting != "fixed":
-            score[:] = 1.0
+        plain = self._plain(begun)
+        # Of those that have begun each has a score: its part where parts are given, else of them all the same.
+        score = plain / config.total if config.weighting == "fixed" else np.ones(len(plain))
         score[~begun] = np.nan
         none = np.full(len(score), np.nan)
         inputs = ConstructionInputs(self._names, Scores("allocation", score, none, none))
         if needs_history(portfolio):
             returns = self._history.returns(t, config.lookback)
             if not has_history(returns, portfolio.covariance)[begun].all():
-                return self._equal(begun), ()
+                return plain, []
             inputs = replace(inputs, returns=returns)
         built = construct(inputs, portfolio)
         if np.isfinite(built.weights).all():
-            shares: Floats = np.maximum(built.weights, 0.0)
-            return shares, ()
-        notes = tuple(
-            replace(note, rule=RULE, reason=f"{note.reason}: shares are equal") for note in built.notes
-        )
-        return self._equal(begun), notes
+            shares: Floats = np.where(built.weights > _NOTHING, built.weights, 0.0)
+            return shares, []
+        # Of positions, which the construction says are left alone, there are none here.
+        why = [note.reason.removesuffix(LEFT_ALONE) for note in built.notes]
+        return plain, [f"{reason}; shares do not rest on returns" for reason in why]
 
-    def _equal(self, begun: NDArray[np.bool_]) -> Floats:
-        each = min(self._config.total / np.count_nonzero(begun), self._config.max_share)
+    def _plain(self, begun: NDArray[np.bool_]) -> Floats:
+        """Return the shares that need no returns: the given ones, or equal ones."""
+        config = self._config
+        if config.weighting == "fixed":
+            given = np.array([config.shares.get(name, 0.0) for name in self._names])
+            return np.where(begun, given, 0.0)
+        each = min(config.total / np.count_nonzero(begun), config.max_share)
         return np.where(begun, each, 0.0)
 
 

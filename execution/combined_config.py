@@ -14,7 +14,7 @@ ALLOCATIONS = ("equal", "fixed", "risk_parity", "kelly")
 
 @dataclass
 class AllocationConfig:
-    """How an account's capital is divided between strategies; docs/portfolio.md says how.
+    """How an account's capital is divided between strategies; docs/allocation.md says how.
 
     Attributes:
         weighting: ``equal``, ``fixed`` (by ``shares``), ``risk_parity`` or ``kelly`` on the strategies' own returns.
@@ -25,7 +25,7 @@ class AllocationConfig:
         kelly_fraction: Part of the growth-optimal shares that ``kelly`` takes.
         lookback: Sessions of the strategies' returns that are looked at.
         min_history: Sessions of returns, not all alike, that every strategy must have before these count; until then
-            shares are equal.
+            shares are equal, or with ``fixed`` as given.
         drift: Capital is moved when a strategy's share has come further than this from what it should be; 0: at every
             decision.
     """

@@ -29,6 +29,9 @@ from execution.portfolio_config import RISK_WEIGHTINGS, SIMPLE_WEIGHTINGS
 from execution.types import Floats, RiskDecision
 from transforms.errors import QuantmillError, nearest
 
+LEFT_ALONE = "; every position is left alone"
+"""What a note ends with where there are no weights."""
+
 
 def construct(inputs: ConstructionInputs, config: PortfolioConfig) -> Construction:
     """Return the target weights of one decision, before risk. Pure; docs/portfolio.md says how they come about.
@@ -49,7 +52,7 @@ def construct(inputs: ConstructionInputs, config: PortfolioConfig) -> Constructi
             raise UnsolvedError("not_finite", "the weights are not finite")
     except UnsolvedError as error:
         held = 0.0 if inputs.held is None else float(np.abs(inputs.held).sum())
-        notes.append(RiskDecision("*", error.rule, held, np.nan, f"{error}; every position is left alone"))
+        notes.append(RiskDecision("*", error.rule, held, np.nan, f"{error}{LEFT_ALONE}"))
         weights = np.full(len(inputs.symbols), np.nan)
     return Construction(weights, tuple(notes))
 

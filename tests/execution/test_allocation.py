@@ -6,6 +6,7 @@ import pytest
 from execution.allocation import allocate
 from execution.combined_config import AllocationConfig, CombinedConfig
 from execution.config import PortfolioConfig, StrategyConfig
+from execution.construction.limits import UnsolvedError
 from execution.types import Floats
 from tests.execution.markets import panel
 from transforms.errors import ConfigError
@@ -97,6 +98,49 @@ def test_no_strategy_has_more_than_its_largest_share() -> None:
 def test_strategy_that_lost_everything_gets_nothing_more() -> None:
     held, _ = shares([[1.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
     assert held.tolist() == pytest.approx(np.array([[0.5, 0.5], [0, 1], [0, 1]]))
+
+
+def test_capital_that_was_lost_whole_leaves_no_shares_to_grow() -> None:
+    held, _ = shares([[1.0, NAN], [0.0, NAN], [-1.0, NAN], [-1.0, 1.0]])
+    assert held.tolist() == [[1, 0], [0, 0], [0, 0], [0, 1]]
+    borrowed, _ = shares([[1.0, 1.0], [0.4, 0.4], [0.4, 0.4]], total=2.0, due=[0, 2])
+    assert borrowed.tolist() == [[1, 1], [0, 0], [1, 1]]
+
+
+@pytest.mark.filterwarnings("error")
+def test_strategy_that_is_used_up_leaves_the_estimate_to_the_others() -> None:
+    equity = grown(*(returns(100, deviation=0.01, phase=phase) for phase in (1, 3, 5)))
+    equity[80:, 0] = 0.0
+    held, _ = shares(equity, weighting="risk_parity", lookback=60, min_history=30, drift=0.0)
+    assert held[-1].tolist() == pytest.approx([0, 0.5, 0.5], abs=0.02)
+
+
+def test_share_that_comes_back_from_nothing_moves_no_capital_within_the_drift() -> None:
+    random = np.random.default_rng(0)
+    equity = grown(*(random.normal(mean, 0.01, 399) for mean in (0.0006, -0.0006, 0.0)))
+    given = {"weighting": "kelly", "lookback": 60, "min_history": 30}
+    held, said = shares(equity, drift=0.3, **given)
+    assert (held[100:] == 0).any()
+    moves = [float(reason.rsplit("was ", 1)[1].split("%")[0]) for t, reason in said if t > 0]
+    assert moves
+    assert min(moves) >= 30.0
+
+
+def test_shares_are_as_given_while_there_is_no_history_to_scale_them_by() -> None:
+    given = {"weighting": "fixed", "shares": {"a": 0.8, "b": 0.1}}
+    held, _ = shares(np.ones((3, 2)), target_volatility=0.1, **given)
+    assert held[-1].tolist() == [0.8, 0.1]
+
+
+def test_failed_estimate_and_move_of_capital_are_told_in_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise UnsolvedError("solver", "kelly failed")
+
+    monkeypatch.setattr("execution.construction.build.return_based_weights", fail)
+    equity = grown(*(returns(60, phase=phase) for phase in (1, 3)))
+    _, said = shares(equity, weighting="kelly", lookback=40, min_history=20, drift=0.0)
+    assert len({t for t, _ in said}) == len(said)
+    assert said[-1][1].startswith("kelly failed; shares do not rest on returns; capital moved to a 50.0%")
 
 
 def test_shares_are_equal_while_a_strategy_has_not_moved() -> None:
