@@ -193,7 +193,7 @@ class BrokerConfig:
 
 @dataclass
 class SimulatedBrokerConfig(BrokerConfig):
-    """A broker of our own that fills at the next open; its book survives restarts."""
+    """A broker of our own, settled by the simulator (docs/simulator.md); its book survives restarts."""
 
     implementation: ClassVar[str] = "execution.brokers.simulated:SimulatedBroker"
     is_simulated: ClassVar[bool] = True

@@ -52,6 +52,23 @@ def _nested_attributes(node: type) -> dict[str, str]:
     return found
 
 
+def _nested_summaries(node: type) -> str:
+    """Return a line for each dataclass within it: what holds of all of its keys.
+
+    A strategy's parameters are what its own line is about already.
+    """
+    inner: dict[str, Any] = {item.name: item.default_factory for item in fields(node)}
+    return "".join(
+        f"\n`{name}.*`: {_summary(kind)}\n"
+        for name, kind in inner.items()
+        if name != "parameters" and isinstance(kind, type) and is_dataclass(kind)
+    )
+
+
+def _summary(node: type) -> str:
+    return (getdoc(node) or "").splitlines()[0].replace("``", "`")
+
+
 def _default(item: Field[object]) -> str:
     if item.default_factory is not MISSING:
         return f"`{item.default_factory()}`"
@@ -69,9 +86,8 @@ def page() -> str:
         for name, node in SCHEMAS[group].items():
             words = _attributes(node) | _nested_attributes(node)
             title = f"\n### {group}={name}\n" if len(SCHEMAS[group]) > 1 else ""
-            parts.append(
-                f"{title}\n{(getdoc(node) or '').splitlines()[0]}\n\n| key | default | meaning |\n| --- | --- | --- |\n"
-            )
+            parts.append(f"{title}\n{_summary(node)}\n{_nested_summaries(node)}")
+            parts.append("\n| key | default | meaning |\n| --- | --- | --- |\n")
             for key, item in keys_of(node):
                 if key == "name":
                     continue

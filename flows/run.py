@@ -114,6 +114,8 @@ class Run:
             "changed": stage.did_something(self.outputs[stage.name]) if stage.inputs is None else not skipped,
         }
         detail = stage.detail(self.outputs[stage.name])
+        if skipped and detail:
+            detail = f"last time: {detail}"
         log.info("%s: %s (%.2f s) %s", stage.name, "unchanged" if skipped else "done", seconds, detail)
         self.display.finish(stage.name, detail, skipped=skipped)
         return not skipped

@@ -104,7 +104,7 @@ def test_unchanged_grid_is_not_tried_again(swept: tuple[Place, Done]) -> None:
     )
     done = place.run("flow=sensitivity", *BASE, GRID)
     assert done.code == 0, done.err
-    assert "sensitivity: unchanged" in done.err
+    assert "sensitivity: unchanged  last time: " in done.err
     after = place.read(
         "select stage, count(*) as times from ops.stages where stage = 'sensitivity' group by 1"
     )
