@@ -61,7 +61,7 @@ def parts_of(result: SimulationResult, scores: CombinedScores) -> Parts:
         ledger.pay(panel.dividend[t])
         if goals is not None:
             ledger.decide(goals * panel.split_ratio[t])
-            ledger.cross(panel.open[t])
+        ledger.cross(panel.open[t])
         for fill in fills[fill_ends[b] : fill_ends[b + 1]]:
             ledger.fill(fill)
         days.append(ledger.close(panel.last_close[t]))
@@ -136,33 +136,46 @@ class _Ledger:
         self._want = np.where(np.isnan(goals), self._want, goals - self._owned)
 
     def cross(self, price: Floats) -> None:
-        """Let those who want to buy a symbol and those who want to sell it deal with each other at its open."""
-        buys, sells = np.maximum(self._want, 0.0), np.maximum(-self._want, 0.0)
+        """Let those who want to buy a symbol and those who want to sell it deal with each other at its open.
+
+        Where it has none (NaN), they do so at the next that it has.
+        """
+        is_asked = (self._want.max(axis=0) > 0) & (self._want.min(axis=0) < 0)
+        i = np.flatnonzero(is_asked & (price > 0))
+        if not i.size:
+            return
+        buys, sells = np.maximum(self._want[:, i], 0.0), np.maximum(-self._want[:, i], 0.0)
         bought, sold = buys.sum(axis=0), sells.sum(axis=0)
-        i = np.flatnonzero((np.minimum(bought, sold) > 0) & (price > 0))
-        dealt = np.minimum(bought, sold)[i]
-        shares = buys[:, i] * (dealt / bought[i]) - sells[:, i] * (dealt / sold[i])
+        dealt = np.minimum(bought, sold)
+        shares = buys * (dealt / bought) - sells * (dealt / sold)
         self._owned[:, i] += shares
         self._want[:, i] -= shares
         self._pnl -= shares @ price[i]
         self._crossed += np.abs(shares) @ price[i]
 
     def fill(self, fill: Any) -> None:
-        """Divide a fill by what each still wants on its side; one that nobody wants shrinks what all own alike."""
+        """Divide a fill by what each still wants on its side; one that nobody wants shrinks what all own alike.
+
+        The latter leaves wants as they are: the order that they led to may still be filled.
+        """
         i, shares = int(fill["symbol"]), float(fill["quantity"])
         is_wanted = fill["reason"] == TARGET
         own, want = self._owned[:, i], self._want[:, i]
         part = np.maximum(want * np.sign(shares), 0.0) if is_wanted else np.zeros(len(own))
-        if not part.any():
+        if not part.sum() > _EMPTY:
+            is_wanted = False
             part = own.copy() if abs(own.sum()) > _EMPTY else np.ones(len(own))
         part *= shares / part.sum()
         of_all = np.abs(part) / np.abs(part).sum()
-        cost = float(fill["commission"] + fill["fees"])
+        cost, value = float(fill["commission"] + fill["fees"]), abs(shares) * fill["price"]
         self._owned[:, i] += part
-        self._want[:, i] = want - part if is_wanted else 0.0
+        if is_wanted:
+            self._want[:, i] -= part
         self._pnl -= part * fill["price"] + of_all * cost
         self._costs += of_all * (cost + shares * (fill["price"] - fill["reference"]))
-        self._traded += np.abs(part) * fill["price"]
+        self._traded += of_all * value
+        # Of those who owned both sides, one gave the other what the market was not asked for.
+        self._crossed += np.abs(part) * fill["price"] - of_all * value
 
     def close(self, price: Floats) -> tuple[Floats, ...]:
         """Value what is owned at a close and return the bar's columns of ``Parts``, (S,) each."""

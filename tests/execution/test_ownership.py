@@ -10,7 +10,7 @@ from execution.config import BookConfig, CostsConfig, ExitsConfig, PortfolioConf
 from execution.ownership import parts_of
 from execution.panel import Panel, ScorePanel
 from tests.execution.combinations import combined, only
-from tests.execution.markets import EVERY_DAY, book_config, configs, markets, panel, score_panel
+from tests.execution.markets import EVERY_DAY, NAN, book_config, configs, markets, panel, score_panel
 
 BY_SCORE = replace(EVERY_DAY, k=0, weighting="score", whole_shares=False)
 LONG_SHORT = replace(BY_SCORE, side="long_short")
@@ -40,7 +40,7 @@ def test_parts_sum_to_positions_and_profit_of_the_account_at_every_bar(
     # What a short opened and closed within a bar owes belongs to nobody.
     left = change - parts.pnl.sum(axis=1) - result.flow("interest")
     assert np.all(np.abs(left) <= 1e-9 * scale + np.abs(result.flow("borrow")))
-    assert np.all(parts.traded.sum(axis=1) >= result.traded - 1e-9 * scale)
+    assert np.all(np.abs(parts.traded.sum(axis=1) - result.traded) <= 1e-9 * scale)
 
 
 def test_each_strategy_earns_what_its_own_symbol_does() -> None:
@@ -94,6 +94,43 @@ def test_stop_closes_the_part_of_everybody() -> None:
     parts = parts_of(result, scores)
     assert parts.pnl[2].tolist() == pytest.approx([-5_000.0, -2_500.0])  # at the stop, 9
     assert parts.gross[2].tolist() == [0.0, 0.0]
+
+
+def test_fill_behind_an_exit_is_of_the_strategy_that_asked_for_it() -> None:
+    bars = panel([[10.0]] * 4)
+    late = np.array([[0.0], [0.0], [0.5], [0.5]])
+    members = {"one": score_panel(only(4, 1, A=1.0)), "late": score_panel(late)}
+    config = book_config(BY_SCORE, exits=ExitsConfig(name="test", max_bars=2))
+    result, scores = combined(bars, members, config)
+    # One's 5,000 have been held for two bars and are sold; the 2,500 that late asked for are bought behind them.
+    assert result.outcome.fills["quantity"].tolist() == pytest.approx([5_000, -5_000, 2_500])
+    parts = parts_of(result, scores)
+    assert parts.value[-1].tolist() == pytest.approx([0.0, 25_000.0])
+    assert parts.traded[-1].tolist() == pytest.approx([50_000.0, 25_000.0])
+
+
+def test_opposite_wishes_wait_for_the_next_open_that_there_is() -> None:
+    bars = panel([[10.0], [10.0], [10.0], [NAN], [12.0]])
+    first = np.array([[1.0], [1.0], [0.0], [NAN], [NAN]])
+    members = {"one": score_panel(first), "two": score_panel(1 - first)}
+    result, scores = combined(bars, members, book_config(BY_SCORE), allocation=AllocationConfig(drift=1.0))
+    parts = parts_of(result, scores)
+    assert parts.crossed[3:].tolist() == pytest.approx(np.array([[0.0, 0.0], [60_000.0, 60_000.0]]))
+    assert parts.pnl[4].tolist() == pytest.approx([10_000.0, 0.0])
+
+
+def test_stop_of_a_position_that_strategies_are_on_both_sides_of_is_traded_once() -> None:
+    bars = panel([[10.0], [10.0], [8.0]], open_=[[10.0], [10.0], [10.0]])
+    members = {"one": score_panel(only(3, 1, A=1.0)), "two": score_panel(only(3, 1, A=-0.5))}
+    config = book_config(
+        replace(LONG_SHORT, rebalance="monthly"), exits=ExitsConfig(name="test", stop_loss=0.1)
+    )
+    result, scores = combined(bars, members, config)
+    parts = parts_of(result, scores)
+    # 5,000 less 2,500 are sold at the stop, 9; the other 2,500 pass from one to two.
+    assert parts.traded[2].tolist() == pytest.approx([15_000.0, 7_500.0])
+    assert parts.crossed[2].tolist() == pytest.approx([30_000.0, 15_000.0])
+    assert parts.pnl[2].tolist() == pytest.approx([-5_000.0, 2_500.0])
 
 
 def test_borrow_fee_is_paid_by_the_strategy_that_is_short() -> None:
