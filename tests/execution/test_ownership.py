@@ -110,13 +110,14 @@ def test_fill_behind_an_exit_is_of_the_strategy_that_asked_for_it() -> None:
 
 
 def test_opposite_wishes_wait_for_the_next_open_that_there_is() -> None:
-    bars = panel([[10.0], [10.0], [10.0], [NAN], [12.0]])
-    first = np.array([[1.0], [1.0], [0.0], [NAN], [NAN]])
+    bars = panel([[10.0]] * 6 + [[NAN], [12.0]])
+    first = np.array([[1.0]] * 5 + [[0.0]] * 3)
     members = {"one": score_panel(first), "two": score_panel(1 - first)}
-    result, scores = combined(bars, members, book_config(BY_SCORE), allocation=AllocationConfig(drift=1.0))
+    weekly = book_config(replace(BY_SCORE, rebalance="weekly"))
+    result, scores = combined(bars, members, weekly, allocation=AllocationConfig(drift=1.0))
     parts = parts_of(result, scores)
-    assert parts.crossed[3:].tolist() == pytest.approx(np.array([[0.0, 0.0], [60_000.0, 60_000.0]]))
-    assert parts.pnl[4].tolist() == pytest.approx([10_000.0, 0.0])
+    assert parts.crossed[6:].tolist() == pytest.approx(np.array([[0.0, 0.0], [60_000.0, 60_000.0]]))
+    assert parts.pnl[7].tolist() == pytest.approx([10_000.0, 0.0])
 
 
 def test_stop_of_a_position_that_strategies_are_on_both_sides_of_is_traded_once() -> None:
