@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _FIGURES = ("sharpe", "cagr", "max_drawdown", "turnover", "auc", "information_coefficient")
 
 
-def print_comparison(jobs: list[tuple[str, Outcome]], console: Console | None = None) -> None:
+def print_comparison(jobs: list[tuple[list[str], Outcome]], console: Console | None = None) -> None:
     """Print the runs of a sweep to stdout, one row each, and name the best by Sharpe ratio.
+
+    Rows have the overrides that set them apart; those that all have are printed once, above.
 
     Args:
         jobs: Overrides and outcome of each job, in order.
@@ -31,16 +33,21 @@ def print_comparison(jobs: list[tuple[str, Outcome]], console: Console | None = 
     if not jobs:
         return
     out = console or Console()
-    compared = _compare([_told(label, outcome) for label, outcome in jobs])
+    shared = (
+        [one for one in jobs[0][0] if all(one in overrides for overrides, _ in jobs[1:])] if jobs[1:] else []
+    )
+    if shared:
+        out.print(Text(f"all with {' '.join(shared)}"), soft_wrap=True)
+    compared = _compare([_told([one for one in own if one not in shared], outcome) for own, outcome in jobs])
     print_table(compared, out, first="Overrides")
     if compared.best is None:
         out.print("best: none, no run has a Sharpe ratio", highlight=False)
         return
     best = compared.rows[compared.best]
-    report = jobs[compared.best][1].report
-    where = f", report {report}" if report else ""
+    overrides, outcome = jobs[compared.best]
+    where = f", report {outcome.report}" if outcome.report else ""
     # Neither wrapped nor read as markup: a path is there to be copied.
-    line = f"best: {_label(best)}  (Sharpe {_figure(best, 'sharpe')}{where})"
+    line = f"best: {_label(overrides)}  (Sharpe {_figure(best, 'sharpe')}{where})"
     out.print(Text(line), soft_wrap=True)
     done = [row.run_id for row in compared.rows if row.error is None]
     if 2 <= len(done) <= MOST:
@@ -48,7 +55,7 @@ def print_comparison(jobs: list[tuple[str, Outcome]], console: Console | None = 
 
 
 def print_table(compared: Comparison, console: Console, *, first: str, ids: bool = True) -> None:
-    """Print one row per run, the best one marked.
+    """Print one row per run, the best one marked; a figure that no run has is left out.
 
     Args:
         first: Heading of what the rows are called.
@@ -65,30 +72,31 @@ def _compare(jobs: list[Job]) -> Comparison:
         return comparison(warehouse, jobs)
 
 
-def _told(label: str, outcome: Outcome) -> Job:
+def _told(overrides: list[str], outcome: Outcome) -> Job:
     error = None if outcome.error is None else str(outcome.error)
-    return label, outcome.run_id, outcome.model_id, outcome.book, error
+    return _label(overrides), outcome.run_id, outcome.model_id, outcome.book, error
 
 
 def _table(compared: Comparison, first: str, *, ids: bool) -> Table:
     table = Table(title="Runs compared", title_justify="left", title_style="bold")
     table.add_column(first, overflow="fold")
-    for name in _FIGURES:
+    figures = [name for name in _FIGURES if any(getattr(row, name) is not None for row in compared.rows)]
+    for name in figures:
         table.add_column(metric(name).label, justify="right", no_wrap=True)
     if ids:
         table.add_column("Run", overflow="fold")
     for place, row in enumerate(compared.rows):
         is_best = place == compared.best
-        label = Text(("★ " if is_best else "  ") + _label(row))
+        label = Text(("★ " if is_best else "  ") + row.overrides)
         failed = None if row.error is None else first_line(row.error or "no reason given")
         run = Text(row.run_id) if failed is None else Text(f"failed: {failed}", style="red")
-        cells: list[Text | str] = [label, *(_figure(row, name) for name in _FIGURES), *([run] if ids else [])]
+        cells: list[Text | str] = [label, *(_figure(row, name) for name in figures), *([run] if ids else [])]
         table.add_row(*cells, style="bold green" if is_best else "")
     return table
 
 
-def _label(row: Row) -> str:
-    return row.overrides or "(no overrides)"
+def _label(overrides: list[str]) -> str:
+    return " ".join(overrides) or "(no overrides)"
 
 
 def _figure(row: Row, name: str) -> str:

@@ -13,13 +13,12 @@ class SweepSummary(Callback):
     """Collects the outcome of every job of ``quantmill -m`` and prints the comparison."""
 
     def __init__(self) -> None:
-        self._jobs: list[tuple[str, Any]] = []
+        self._jobs: list[tuple[list[str], Any]] = []
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Keep what a job returned, with the overrides that made it."""
-        overrides = " ".join(job_return.overrides or [])
         if job_return.status == JobStatus.COMPLETED:
-            self._jobs.append((overrides, job_return.return_value))
+            self._jobs.append((list(job_return.overrides or []), job_return.return_value))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the table; a failed job is a row with its reason."""
