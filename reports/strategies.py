@@ -36,7 +36,8 @@ def load_strategies(warehouse: Warehouse, book: str) -> pl.DataFrame:
 def rows(frame: pl.DataFrame, periods: int) -> list[dict[str, Any]]:
     """Return one row per strategy by name: its share, sums over the book, figures of its own backtest.
 
-    ``correlation`` is that of its own backtest's returns with the mean of the others', over the sessions that all have.
+    ``correlation`` is that of its own backtest's returns with the mean of the others', over the sessions that all have
+    and before one of them is used up.
 
     Args:
         frame: Of ``load_strategies``.
@@ -46,7 +47,8 @@ def rows(frame: pl.DataFrame, periods: int) -> list[dict[str, Any]]:
         return []
     names = frame["strategy"].unique().sort().to_list()
     alone = np.column_stack([_alone(frame, name) for name in names])
-    change = alone[1:] / alone[:-1] - 1
+    solvent = np.where(alone > 0, alone, np.nan)
+    change = solvent[1:] / solvent[:-1] - 1
     change = change[np.isfinite(change).all(axis=1)]
     return [
         {

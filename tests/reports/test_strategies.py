@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from execution.performance import cagr, max_drawdown, sharpe
+from execution.types import Floats
 from reports.strategies import figure, load_strategies, rows
 from tests.reports import books
 from transforms.warehouse import Warehouse
@@ -31,14 +32,12 @@ def test_rows_sum_the_book_and_measure_each_strategy_alone(warehouse: Warehouse)
     assert trend["correlation"] is None  # one common return
 
 
-def test_correlation_is_with_the_mean_of_the_others() -> None:
-    random = np.random.default_rng(1)
-    change = random.normal(0, 0.01, (40, 3))
-    equity = np.cumprod(1 + change, axis=0)
-    frame = pl.concat(
+def of_equity(equity: Floats) -> pl.DataFrame:
+    """What three strategies came to alone, (T, 3)."""
+    return pl.concat(
         pl.DataFrame(
             {
-                "session_date": [date(2024, 1, 1)] * 40,
+                "session_date": [date(2024, 1, 1)] * len(equity),
                 "strategy": name,
                 "share": 0.3,
                 "alone": equity[:, place],
@@ -46,6 +45,22 @@ def test_correlation_is_with_the_mean_of_the_others() -> None:
         ).with_columns(pl.lit(0.0).alias(name) for name in ("pnl", "costs", "traded", "crossed"))
         for place, name in enumerate("abc")
     )
+
+
+@pytest.mark.filterwarnings("error")
+def test_correlation_ends_where_a_strategy_is_used_up() -> None:
+    change = np.random.default_rng(1).normal(0, 0.01, (40, 3))
+    equity = np.cumprod(1 + change, axis=0)
+    equity[20:, 0] = 0.0
+    expected = np.corrcoef(change[1:20, 1], change[1:20, [0, 2]].mean(axis=1))[0, 1]
+    assert rows(of_equity(equity), 252)[1]["correlation"] == pytest.approx(expected)
+
+
+def test_correlation_is_with_the_mean_of_the_others() -> None:
+    random = np.random.default_rng(1)
+    change = random.normal(0, 0.01, (40, 3))
+    equity = np.cumprod(1 + change, axis=0)
+    frame = of_equity(equity)
     expected = np.corrcoef(change[1:, 1], change[1:, [0, 2]].mean(axis=1))[0, 1]
     assert rows(frame, 252)[1]["correlation"] == pytest.approx(expected)
 
