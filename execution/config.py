@@ -162,6 +162,13 @@ class BookConfig:
             "margin or auto with portfolio.side=long_short: a cash account holds no shorts",
             self.account.kind,
         )
+        require(
+            not self.members or self.portfolio.gross <= 1 or self.account.kind != "cash",
+            "account.kind",
+            "margin or auto where strategy.allocation.total times a member's gross is above 1: a cash account borrows "
+            "nothing",
+            self.account.kind,
+        )
 
     @property
     def is_margin(self) -> bool:

@@ -5,10 +5,11 @@ import pytest
 
 from execution.allocation import allocate
 from execution.combined_config import AllocationConfig, CombinedConfig
-from execution.config import PortfolioConfig, StrategyConfig
+from execution.config import AccountConfig, PortfolioConfig, StrategyConfig
 from execution.construction.limits import UnsolvedError
 from execution.types import Floats
-from tests.execution.markets import panel
+from tests.execution.combinations import account, combined_config
+from tests.execution.markets import book_config, panel
 from transforms.errors import ConfigError
 
 NAN = float("nan")
@@ -203,3 +204,11 @@ def test_bad_combination_names_key_and_way_out(given: dict[str, Any], message: s
     members = {name: StrategyConfig(name=name, scores="signals") for name in ("a", "b")}
     with pytest.raises(ConfigError, match=message):
         CombinedConfig(**({"name": "all", "members": members} | given))
+
+
+def test_borrowing_for_strategies_is_refused_on_a_cash_account() -> None:
+    strategy = combined_config("a", "b", allocation=AllocationConfig(total=1.5))
+    cash = AccountConfig(name="cash", kind="cash")
+    with pytest.raises(ConfigError, match=r"account\.kind must be margin or auto where .*allocation\.total"):
+        account(strategy, book_config(account=cash))
+    assert account(strategy, book_config()).is_margin
