@@ -104,11 +104,17 @@ class _Ledger:
         self._pnl, self._costs, self._traded, self._crossed = np.zeros((4, strategies))
 
     def begin(self, borrow: float, borrow_rate: Floats) -> None:
-        """Begin a bar: its borrow fee is paid by those who are short, by value times rate."""
+        """Begin a bar: its borrow fee is that of the symbols which the account is short of, by value times rate.
+
+        Of a symbol's, those pay who are short of it, by value.
+        """
         self._pnl, self._costs, self._traded, self._crossed = np.zeros((4, len(self._owned)))
-        owed = np.maximum(-self._held, 0.0) @ borrow_rate
-        total = float(owed.sum())
+        fees = np.maximum(-self._held.sum(axis=0), 0.0) * borrow_rate
+        total = float(fees.sum())
         if borrow != 0 and total > 0:
+            i = np.flatnonzero(fees)
+            short = np.maximum(-self._held[:, i], 0.0)
+            owed = short / short.sum(axis=0) @ fees[i]
             self._pnl += borrow * owed / total
             self._costs -= borrow * owed / total
 

@@ -145,6 +145,20 @@ def test_borrow_fee_is_paid_by_the_strategy_that_is_short() -> None:
     assert parts.costs[:, 1].sum() > 0
 
 
+def test_nobody_pays_for_borrowing_what_the_account_is_long_of() -> None:
+    bars = panel([[10.0, 50.0]] * 6)
+    members = {
+        "long": score_panel(only(6, 2, A=1.0)),
+        "against": score_panel(only(6, 2, A=-0.5)),
+        "short": score_panel(only(6, 2, B=-1.0)),
+    }
+    config = book_config(LONG_SHORT, costs=CostsConfig(name="test", borrow_rate=0.1))
+    result, scores = combined(bars, members, config, allocation=AllocationConfig(drift=1.0))
+    paid = parts_of(result, scores).costs.sum(axis=0)
+    assert paid.tolist() == pytest.approx([0.0, 0.0, -float(result.flow("borrow").sum())])
+    assert paid[2] > 0
+
+
 def test_split_and_dividend_reach_every_part() -> None:
     bars = panel(
         [[10.0], [10.0], [5.0], [5.0]],
