@@ -26,7 +26,8 @@ def _written(value: object, digits: int, *, scale: float = 1.0, signed: bool = F
         return DASH
     if math.isinf(figure):
         return "∞" if figure > 0 else f"{_MINUS}∞"
-    text = f"{abs(figure) * scale:,.{digits}f}"
+    # The same amount, summed in another order, differs in its last bits; half a cent must not fall two ways.
+    text = f"{round(abs(figure) * scale, digits + 6):,.{digits}f}"
     is_zero = not text.strip("0.,")  # what rounds to nothing carries no sign
     sign = "" if is_zero else _MINUS if figure < 0 else "+" if signed else ""
     return f"{sign}{text}{unit}"

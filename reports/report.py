@@ -159,7 +159,7 @@ def _context(
         "source": _name(config, "source"),
         "title": _name(config, "strategy") or book,
         "is_strategy": _name(config, "strategy") is not None,
-        "subtitle": _subtitle(data, config),
+        "subtitle": _subtitle(data, config, model_id),
         "facts": _facts(run_id, manifest, book, model_id),
         "sections": [section for section in _SECTIONS if section[0] not in _absent(data)],
         "data": data,
@@ -250,13 +250,10 @@ def _sweep_page(home: Home, sweep: sweeps.Sweep | None) -> str | None:
     return page.name if page is not None and page.is_file() else None
 
 
-def _subtitle(data: queries.ReportData, config: Mapping[str, Any]) -> str:
-    """Say in a line what was run on what."""
-    parts = [
-        f"{group} {_name(config, group)}"
-        for group in ("source", "universe", "model", "portfolio", "costs", "risk")
-        if _name(config, group) is not None
-    ]
+def _subtitle(data: queries.ReportData, config: Mapping[str, Any], model_id: str | None) -> str:
+    """Say in a line what was run on what; the config names a model also where none was used."""
+    groups = ("source", "universe", *(("model",) if model_id else ()), "portfolio", "costs", "risk")
+    parts = [f"{group} {_name(config, group)}" for group in groups if _name(config, group) is not None]
     if not data.equity.is_empty():
         dates = data.equity["session_date"]
         parts.insert(0, f"{moment(dates[0])} to {moment(dates[-1])}, {count(len(dates))} sessions")

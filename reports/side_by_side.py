@@ -112,6 +112,7 @@ def _run_row(run: Named, curve: pl.DataFrame, home: Home) -> dict[str, Any]:
         "groups": [
             (group, _at(run.config, group, "name"))
             for group in ("strategy", "universe", "model", "portfolio", "costs", "risk")
+            if group != "model" or run.model_id  # the config names a model also where none was used
         ],
         "link": report.name if report is not None and report.is_file() else None,
         "span": _span(curve),

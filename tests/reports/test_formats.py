@@ -33,6 +33,12 @@ def test_values_are_written_in_their_way(write: Callable[[object], str], value: 
     assert write(value) == written
 
 
+def test_half_a_cent_falls_one_way_in_whatever_order_it_was_summed() -> None:
+    exact = 2710.655
+    sums = [math.nextafter(exact, 0), exact, math.nextafter(exact, math.inf)]
+    assert len({formats.usd(amount) for amount in sums}) == 1
+
+
 @pytest.mark.parametrize("nothing", [None, math.nan])
 @pytest.mark.parametrize(
     "write", [formats.percent, formats.ratio, formats.usd, formats.count, formats.shares, formats.seconds]

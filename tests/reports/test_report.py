@@ -281,6 +281,14 @@ def test_an_empty_warehouse_gives_a_report_that_says_what_is_absent(warehouse: W
     assert not re.search(r"\b(None|nan|null)\b", page.text)
 
 
+def test_a_config_names_its_model_only_where_scores_came_from_one(full: Warehouse, home: Home) -> None:
+    config = {**books.manifest()["config"], "model": {"name": "xgboost"}}
+    manifest = {**books.manifest(), "config": config}
+
+    assert "· model xgboost" in report(full, home, manifest=manifest).text
+    assert "· model xgboost" not in report(full, home, manifest=manifest, model_id=None).text
+
+
 def test_a_book_without_benchmark_shows_no_benchmark(warehouse: Warehouse, home: Home) -> None:
     books.equity(warehouse, benchmark=None)
     books.metrics(warehouse, {"cagr": 0.1, "sharpe": None, "benchmark_cagr": None})

@@ -58,6 +58,15 @@ def test_what_differs_is_named_with_each_value_and_what_changes_no_result_is_not
     assert "portfolio.k 2 3" in page_of(pair, home, FIRST, SECOND).text
 
 
+def test_a_model_that_made_no_scores_is_not_named(warehouse: Warehouse, home: Home) -> None:
+    for number, model_id in enumerate((None, books.MODEL), start=1):
+        books.equity(warehouse, book=f"backtest/{number}")
+        config = _config(model={"name": "xgboost"})
+        books.run(warehouse, f"r-{number}", book=f"backtest/{number}", config=config, model_id=model_id)
+
+    assert page_of(warehouse, home, "r-1", "r-2").text.count("model xgboost") == 1
+
+
 def test_a_key_that_one_config_lacks_is_a_difference(warehouse: Warehouse) -> None:
     for number, strategy in enumerate(
         ({"name": "x", "parameters": {}}, {"name": "x", "parameters": {"n": 5}})
