@@ -102,7 +102,12 @@ def load_strategy(
         )
     members = {
         name: load_scores(
-            warehouse, terms.panel, strategy=member, model_id=model_id, portfolio=config.members[name]
+            warehouse,
+            terms.panel,
+            strategy=member,
+            model_id=model_id,
+            portfolio=config.members[name],
+            may_begin_later=True,
         )
         for name, member in strategy.members.items()
     }
@@ -119,15 +124,23 @@ def combine(
         config: The account's; ``members`` has each one's portfolio.
 
     Raises:
-        QuantmillError: If a member has no scores on the panel or cannot be simulated; the error carries a
-            note that names the member.
+        QuantmillError: If no member has a score on the panel, or one cannot be simulated; the error carries a note that
+            names the member. One without a score has not begun.
     """
     panel = terms.panel
     shape = panel.close.shape
     names = tuple(members)
+    if not any(scores.has_score.any() for scores in members.values()):
+        raise QuantmillError(
+            f"none of {', '.join(names)} has a score from {panel.session_date[0]} to {panel.session_date[-1]}; "
+            "take a later session, or build more scores"
+        )
     weights, alone = [], np.full((len(panel), len(names)), np.nan)
     confidence = np.zeros(shape)
     for s, (name, scores) in enumerate(members.items()):
+        if not scores.has_score.any():
+            weights.append(np.zeros(shape))
+            continue
         result = _alone(name, scores, terms, config)
         alone[result.rows, s] = result.equity
         wanted = wanted_by(result)
@@ -160,15 +173,12 @@ def combine(
 def _alone(name: str, scores: ScorePanel, terms: Terms, config: BookConfig) -> SimulationResult:
     """Return a member's own backtest, from its first scores on."""
     own = replace(config, portfolio=config.members[name], members={})
-    scored = np.flatnonzero(scores.has_score)
-    if not scored.size:
-        raise QuantmillError(f"strategy {name} has no score on the bars of the universe; build more scores")
     return simulate(
         scores,
         replace(terms, rules=kernel_rules(own)),
         book=f"{name} alone",
         config=own,
-        first=int(scored[0]),
+        first=int(np.argmax(scores.has_score)),
     )
 
 

@@ -306,6 +306,7 @@ def load_scores(
     strategy: StrategyConfig,
     model_id: str | None,
     portfolio: PortfolioConfig | None = None,
+    may_begin_later: bool = False,
 ) -> ScorePanel:
     """Load the scores of a strategy onto a panel's bars; what lies outside the panel is left out.
 
@@ -315,6 +316,7 @@ def load_scores(
     Args:
         portfolio: What the scores are for: their volatilities are read where it weighs by them; None to read them
             where there are any.
+        may_begin_later: Whether a strategy may have its first score after the panel's last bar: then there is none.
 
     Raises:
         QuantmillError: If there is no score (the message lists what there is), predictions are asked for without a
@@ -334,7 +336,8 @@ def load_scores(
         f"where {column} = ? and bar_at between ? and ?",
         bounds,
     )
-    if scores.is_empty():
+    begins = f"select min(bar_at) > ? from {table} where {column} = ?"
+    if scores.is_empty() and not (may_begin_later and warehouse.value(begins, [panel.bar_at[-1], wanted])):
         known = warehouse.read(f"select distinct {column} as name from {table} order by 1")["name"].to_list()
         hint = " Its scores lie outside that range." if wanted in known else nearest(wanted, known)
         raise QuantmillError(

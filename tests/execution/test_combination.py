@@ -157,11 +157,19 @@ def test_account_traded_day_by_day_is_the_backtest(tmp_path: Path) -> None:
     assert "allocation" in rules
 
 
-def test_strategy_without_scores_is_named() -> None:
+def test_strategy_without_a_score_has_not_begun() -> None:
     bars = panel([[10.0]] * 3)
-    members = {"one": score_panel(only(3, 1, A=1.0)), "empty": score_panel(np.full((3, 1), np.nan))}
-    with pytest.raises(QuantmillError, match="strategy empty has no score"):
-        combined(bars, members)
+    members = {"one": score_panel(only(3, 1, A=1.0)), "later": score_panel(np.full((3, 1), np.nan))}
+    result, scores = combined(bars, members, book_config(BY_SCORE))
+    assert scores.shares.held.tolist() == [[1.0, 0.0]] * 3
+    assert result.outcome.weights.tolist() == [[1.0]] * 3
+
+
+def test_strategies_without_any_score_are_named() -> None:
+    bars = panel([[10.0]] * 3)
+    empty = score_panel(np.full((3, 1), np.nan))
+    with pytest.raises(QuantmillError, match="none of one, two has a score from 2024-01-01 to 2024-01-03"):
+        combined(bars, {"one": empty, "two": empty})
 
 
 def test_error_in_a_strategy_says_whose_it_is() -> None:

@@ -149,6 +149,22 @@ def test_replay_of_several_strategies_leaves_what_each_wanted(warehouse: Warehou
         assert rows(warehouse, f"execution.{table}", result.book) == expected
 
 
+def test_session_before_a_strategy_begins_is_traded_by_the_others(warehouse: Warehouse, home: Home) -> None:
+    scored = "select symbol, bar_at, session_date, score, confidence from ml.predictions"
+    for name, since in (("early", DAYS[0]), ("late", DAYS[5])):
+        warehouse.execute(
+            f"insert into marts.signals by name select *, ? as strategy from ({scored}) where session_date >= ?",
+            [name, since],
+        )
+    members = {name: StrategyConfig(name=name, scores="signals") for name in ("early", "late")}
+    both = CombinedConfig(name="both", members=members)
+    config = account(both, book_config(DAILY, costs=FEES))
+    result = run(warehouse, home, session=DAYS[3], strategy=both, model_id=None, config=config)
+    assert result.orders
+    wanted = rows(warehouse, "execution.strategy_targets", result.book)
+    assert {row[2] for row in wanted} == {"early"}
+
+
 def test_replay_in_two_runs_is_the_replay_in_one(warehouse: Warehouse, home: Home, tmp_path: Path) -> None:
     run(warehouse, home, start=DAYS[0], end=DAYS[5])
     run(warehouse, home, start=DAYS[0], end=DAYS[-1])
