@@ -22,7 +22,8 @@ from flows.refusals import refusal
 from transforms.config import EngineConfig
 from transforms.errors import QuantmillError
 from transforms.operators.execute import is_over_operators
-from transforms.operators.refresh import refresh
+from transforms.operators.refresh import Reading, refresh
+from transforms.operators.rows import SortedRows
 from transforms.paths import Home
 from transforms.versions import digest
 from transforms.warehouse import Warehouse
@@ -116,10 +117,13 @@ def computed(warehouse: Warehouse, plans: Sequence[Plan]) -> Iterator[Iterator[s
 
     def queries() -> Iterator[str]:
         there: set[str] = set()
+        rows: dict[Reading, SortedRows] = {}  # the sets of parameters mostly read the same ones
         for plan in plans:
             for step in plan.steps:
                 if step.table not in there:
-                    _carry_out(warehouse, step)
+                    refresh(
+                        warehouse.cursor, sql=step.sql, target=step.table, full=True, changes="all", kept=rows
+                    )
                     there.add(step.table)
             yield plan.signals
             needed.subtract(step.table for step in plan.steps)
@@ -149,10 +153,6 @@ def _shortened(plans: Sequence[Plan]) -> list[Plan]:
         return Plan(tuple(steps), plan.signals.replace(last.table, f"(\n{last.sql}\n)"))
 
     return [shortened(plan) for plan in plans]
-
-
-def _carry_out(warehouse: Warehouse, step: _Step) -> None:
-    refresh(warehouse.cursor, sql=step.sql, target=step.table, full=True, changes="all")
 
 
 def _plan(models: Sequence[_Model], built: dict[str, str]) -> Plan:
