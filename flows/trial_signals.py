@@ -22,8 +22,7 @@ from flows.refusals import refusal
 from transforms.config import EngineConfig
 from transforms.errors import QuantmillError
 from transforms.operators.execute import is_over_operators
-from transforms.operators.refresh import Reading, refresh
-from transforms.operators.rows import SortedRows
+from transforms.operators.refresh import refresh
 from transforms.paths import Home
 from transforms.versions import digest
 from transforms.warehouse import Warehouse
@@ -117,13 +116,10 @@ def computed(warehouse: Warehouse, plans: Sequence[Plan]) -> Iterator[Iterator[s
 
     def queries() -> Iterator[str]:
         there: set[str] = set()
-        rows: dict[Reading, SortedRows] = {}  # the sets of parameters mostly read the same ones
         for plan in plans:
             for step in plan.steps:
                 if step.table not in there:
-                    refresh(
-                        warehouse.cursor, sql=step.sql, target=step.table, full=True, changes="all", kept=rows
-                    )
+                    _carry_out(warehouse, step)
                     there.add(step.table)
             yield plan.signals
             needed.subtract(step.table for step in plan.steps)
@@ -153,6 +149,10 @@ def _shortened(plans: Sequence[Plan]) -> list[Plan]:
         return Plan(tuple(steps), plan.signals.replace(last.table, f"(\n{last.sql}\n)"))
 
     return [shortened(plan) for plan in plans]
+
+
+def _carry_out(warehouse: Warehouse, step: _Step) -> None:
+    refresh(warehouse.cursor, sql=step.sql, target=step.table, full=True, changes="all")
 
 
 def _plan(models: Sequence[_Model], built: dict[str, str]) -> Plan:

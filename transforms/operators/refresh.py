@@ -30,9 +30,6 @@ _NEVER = np.iinfo(np.int64).max
 # Rows that are read at a time: those of DuckDB's row groups.
 _READ_ROWS = 122_880
 
-Reading = tuple[str, bool]  # the query, and whether its rows are in the order of bars
-Kept = dict[Reading, SortedRows] | None
-
 
 def refresh(
     connection: Any,
@@ -43,7 +40,6 @@ def refresh(
     changes: str = "symbol",
     reach_back: int = 0,
     may_look_ahead: bool = False,
-    kept: Kept = None,
 ) -> None:
     """Bring ``target`` up to date, within the connection's transaction.
 
@@ -57,7 +53,6 @@ def refresh(
             those across symbols ``session`` or ``all``.
         reach_back: Days before the first changed bar from which rows may differ (buckets of bars).
         may_look_ahead: Whether operators that depend on later bars are allowed (labels).
-        kept: The newest rows that were read, for models that follow each other over a relation that stays as it is.
 
     Raises:
         QuantmillError: The model's SQL or options are wrong; names the model.
@@ -78,9 +73,9 @@ def refresh(
         if planned is not None:
             planned = _narrowed(connection, planned)
         if planned is not None and planned.across:
-            _refresh_across(connection, planned, target, everything, reach_back, kept)
+            _refresh_across(connection, planned, target, everything, reach_back)
         elif planned is not None:
-            _refresh_along(connection, planned, target, everything, reach_back, kept)
+            _refresh_along(connection, planned, target, everything, reach_back)
         elif everything:
             connection.execute(f"create or replace table {target} as {sql}")
         else:
@@ -159,9 +154,7 @@ def _first_change(connection: Any, reach_back: int) -> str | None:
     return None if first is None else f"cast('{first.isoformat()}' as timestamp)"
 
 
-def _refresh_across(
-    connection: Any, planned: Plan, target: str, everything: bool, reach_back: int, kept: Kept
-) -> None:
+def _refresh_across(connection: Any, planned: Plan, target: str, everything: bool, reach_back: int) -> None:
     """Compute calls across symbols: a bar's values depend on that bar alone, so only the replaced ones are read."""
     reading = planned.reading
     if not everything:
@@ -170,18 +163,16 @@ def _refresh_across(
             return
         connection.execute(f"delete from {target} where bar_at >= {since}")
         reading += f" where bar_at >= {since}"
-    rows = _read(connection, planned, reading, kept)
+    rows = _read(connection, planned, reading)
     _write(connection, planned, rows, rows.starts[:-1].copy(), target, everything)
 
 
-def _refresh_along(
-    connection: Any, planned: Plan, target: str, everything: bool, reach_back: int, kept: Kept
-) -> None:
+def _refresh_along(connection: Any, planned: Plan, target: str, everything: bool, reach_back: int) -> None:
     """Compute calls along each symbol's bars: all of them are read, those from the first changed one on replaced."""
     reading = planned.reading
     if not everything:
         reading += f" where symbol in (select symbol from {CHANGED})"
-    rows = _read(connection, planned, reading, kept)
+    rows = _read(connection, planned, reading)
     wanted = rows.starts[:-1].copy()
     if not everything:
         wanted = _wanted(connection, rows, planned.lookahead, reach_back)
@@ -189,16 +180,9 @@ def _refresh_along(
     _write(connection, planned, rows, wanted, target, everything)
 
 
-def _read(connection: Any, planned: Plan, reading: str, kept: Kept) -> SortedRows:
+def _read(connection: Any, planned: Plan, reading: str) -> SortedRows:
     """Return the rows of a query, in order; read as a stream, since DuckDB keeps a whole result twice for a while."""
-    key = reading, planned.across
-    if kept is not None and key in kept:
-        return kept[key]
-    rows = read_rows(planned, connection.sql(reading).to_arrow_reader(_READ_ROWS).read_all())
-    if kept is not None:
-        kept.clear()
-        kept[key] = rows
-    return rows
+    return read_rows(planned, connection.sql(reading).to_arrow_reader(_READ_ROWS).read_all())
 
 
 def _write(
