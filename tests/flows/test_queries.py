@@ -154,6 +154,9 @@ def test_make_sql_answers_while_a_run_is_writing(quick: Place, tmp_path: Path) -
     place = Place(home, quick.api)
     query = "select count(*) as bars, macros.hit_rate(adj_close) as above_0 from marts.bars"
     command = ["make", "-C", str(PROJECT), "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}", "sql"]
+    outside_of_make = {
+        name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL"}
+    }
     with (
         WriterLock(place.home.lock, "a run"),
         Warehouse(place.home.warehouse) as warehouse,
@@ -162,7 +165,7 @@ def test_make_sql_answers_while_a_run_is_writing(quick: Place, tmp_path: Path) -
         warehouse.execute("delete from raw.bars")
         done = subprocess.run(
             [*command, f'ARGS=-csv -c "{query}"'],
-            env={**os.environ, "QUANTMILL_HOME": str(home)},
+            env={**outside_of_make, "QUANTMILL_HOME": str(home)},
             capture_output=True,
             text=True,
             timeout=60,
