@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from execution.config import StrategyConfig
-from execution.portfolio_config import PortfolioConfig
+from execution.portfolio_config import PortfolioConfig, require_lookback
 from transforms.config import require, require_choice
 
 ALLOCATIONS = ("equal", "fixed", "risk_parity", "kelly")
@@ -62,13 +62,7 @@ class AllocationConfig:
             self.target_volatility,
         )
         require(0 < self.kelly_fraction <= 1, f"{key}.kelly_fraction", "in (0, 1]", self.kelly_fraction)
-        require(2 <= self.lookback <= 5040, f"{key}.lookback", "in 2..5040", self.lookback)
-        require(
-            2 <= self.min_history <= self.lookback,
-            f"{key}.min_history",
-            f"in 2..lookback (lookback is {self.lookback})",
-            self.min_history,
-        )
+        require_lookback(key, self.lookback, self.min_history)
         require(0 <= self.drift <= 1, f"{key}.drift", "in [0, 1]", self.drift)
 
 

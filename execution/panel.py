@@ -322,7 +322,7 @@ def load_scores(
         QuantmillError: If there is no score (the message lists what there is), predictions are asked for without a
             ``model_id``, or the portfolio weighs by a volatility that is not there.
     """
-    if strategy.scores == "predictions":
+    if strategy.uses_predictions:
         if model_id is None:
             raise QuantmillError(
                 f"strategy {strategy.name} trades a model's predictions: train a model first"

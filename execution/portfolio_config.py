@@ -16,6 +16,21 @@ RETURN_WEIGHTINGS = ("mean_variance", "kelly")
 WEIGHTINGS = (*SIMPLE_WEIGHTINGS, *RISK_WEIGHTINGS, *RETURN_WEIGHTINGS)
 
 
+def require_lookback(key: str, lookback: int, min_history: int) -> None:
+    """Refuse sessions to look back on, or the least of them with a return, that are out of their ranges.
+
+    Raises:
+        ConfigError: Names the key, which stands under ``key``.
+    """
+    require(2 <= lookback <= 5040, f"{key}.lookback", "in 2..5040", lookback)
+    require(
+        2 <= min_history <= lookback,
+        f"{key}.min_history",
+        f"in 2..lookback (lookback is {lookback})",
+        min_history,
+    )
+
+
 @dataclass
 class CovarianceConfig:
     """How the risk of returns is estimated.
@@ -35,13 +50,7 @@ class CovarianceConfig:
     def __post_init__(self) -> None:
         key = "portfolio.covariance"
         require_choice(self.estimator, ("sample", "exponential", "ledoit_wolf"), f"{key}.estimator")
-        require(2 <= self.lookback <= 5040, f"{key}.lookback", "in 2..5040", self.lookback)
-        require(
-            2 <= self.min_history <= self.lookback,
-            f"{key}.min_history",
-            f"in 2..lookback (lookback is {self.lookback})",
-            self.min_history,
-        )
+        require_lookback(key, self.lookback, self.min_history)
         require(0 < self.half_life <= 5040, f"{key}.half_life", "in (0, 5040]", self.half_life)
 
 

@@ -17,11 +17,7 @@ def research(run_id: str) -> None:
     account that ``broker.account`` names.
     """
     run = current()
-    tasks.ingest()
-    tasks.gate()
-    tasks.build()
-    if run.config.strategy.uses_predictions:
-        tasks.train()
+    tasks.prepare()
     tasks.backtest()
     if not run.is_sweep:
         if "train" in run.outputs:

@@ -57,6 +57,15 @@ def train() -> str:
     return said
 
 
+def prepare() -> None:
+    """Carry out what everything on scores begins with: bars, gate, build, and training where predictions are traded."""
+    ingest()
+    gate()
+    build()
+    if current().config.strategy.uses_predictions:
+        train()
+
+
 @task(cache_policy=NO_CACHE)
 def backtest() -> str:
     """Simulate the decisions and check the targets."""

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
 from flows.__main__ import translate
-from flows.config import CONF, SCHEMAS, RunConfig, all_keys, choices_of, register, to_group, to_run_config
+from flows.config import CONF, SCHEMAS, RunConfig, all_keys, choices_of, to_group, to_run_config
+from tests.flows.composing import hydra_over_conf
 from transforms.errors import ConfigError, QuantmillError
 
 CHOICES = [(group, choice) for group in SCHEMAS for choice in choices_of(group)]
@@ -35,10 +35,7 @@ NEEDS = {
 @pytest.fixture(autouse=True, scope="module")
 def _hydra() -> Iterator[None]:
     """Hydra over ``conf/``, once for all: registering the schemas costs a third of a composition."""
-    register()
-    OmegaConf.register_new_resolver("quantmill_home", lambda: "home", replace=True)
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with hydra_over_conf():
         yield
 
 

@@ -6,22 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
+from hydra import compose
 
 from execution.sensitivity_config import SensitivityConfig
 from flows.__main__ import free_grid
-from flows.config import CONF, RunConfig, register, to_run_config
+from flows.config import RunConfig, to_run_config
 from flows.grid import combinations_of
+from tests.flows.composing import hydra_over_conf
 from transforms.errors import ConfigError
 
 
 def composed(*overrides: str) -> RunConfig:
-    register()
-    OmegaConf.register_new_resolver("quantmill_home", lambda: "home", replace=True)
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with hydra_over_conf():
         return to_run_config(compose("config", free_grid(list(overrides))))
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
+from hydra import compose
 
 from execution.combined_config import CombinedConfig
 from execution.strategies import MeanReversionConfig, MomentumConfig, PairsParameters
 from flows.__main__ import translate
-from flows.config import CONF, RunConfig, register, to_run_config
+from flows.config import RunConfig, to_run_config
+from tests.flows.composing import hydra_over_conf
 from transforms.errors import QuantmillError
 
 PAIRS = ("+strategy@strategy.members.pairs=pairs", "+portfolio@strategy.portfolios.pairs=by_score")
@@ -22,10 +21,7 @@ MODEL = "+strategy@strategy.members.model=model"
 
 @pytest.fixture(autouse=True)
 def _hydra() -> Iterator[None]:
-    register()
-    OmegaConf.register_new_resolver("quantmill_home", lambda: "home", replace=True)
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with hydra_over_conf():
         yield
 
 

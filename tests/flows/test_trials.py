@@ -8,22 +8,18 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
+from hydra import compose
 
 from execution.trials import Trial
-from flows.config import CONF, RunConfig, register, to_run_config
+from flows.config import RunConfig, to_run_config
 from flows.run import Run
 from flows.trials import trial_of
+from tests.flows.composing import hydra_over_conf
 
 
 @cache
 def config(strategy: str = "model", *more: str) -> RunConfig:
-    register()
-    OmegaConf.register_new_resolver("quantmill_home", lambda: "home", replace=True)
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with hydra_over_conf():
         return to_run_config(compose("config", [f"strategy={strategy}", *more]))
 
 
