@@ -112,7 +112,7 @@ ANSWERS = st.lists(
 )
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(answers=ANSWERS, seed=st.integers(0, 2**16))
 def test_any_order_and_repetition_of_pages_gives_the_same_table(
     room: Room, answers: list[Answer], seed: int

@@ -239,7 +239,9 @@ def test_limits_hold_wherever_they_can_and_no_nearer_weights_keep_them(
     for step in itertools.chain(np.eye(4) * 1e-2, -np.eye(4) * 1e-2, rng.standard_normal((40, 4)) * 1e-2):
         other = made.weights + step
         kept = kept_and_most(limits, held)[0]
-        on_side = np.where(score > 0, other >= np.minimum(kept, 0), other <= np.maximum(kept, 0))
-        if on_side.all() and beyond(other, limits, held, 1.0) <= 0:
+        # A score of 0 is on neither side.
+        low = np.where(score < 0, -np.inf, np.minimum(kept, 0))
+        high = np.where(score > 0, np.inf, np.maximum(kept, 0))
+        if ((low <= other) & (other <= high)).all() and beyond(other, limits, held, 1.0) <= 0:
             # Four weights below 1e-5 may have been swept to 0.
             assert float(np.square(other - wanted).sum()) >= distance - 4e-5
