@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from transforms.errors import QuantmillError
@@ -49,14 +50,14 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
     Raises:
         QuantmillError: Two rows have the same symbol and bar.
     """
-    symbols, codes = _symbols(table.column("symbol"))
-    bar_at = table.column("bar_at").cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    names, codes = _ranked(table.column("symbol"))
+    symbols: list[str] = names.tolist()
+    moments = table.column("bar_at").cast(pa.timestamp("us")).cast(pa.int64())
+    bar_at = moments.to_numpy()
     segment, within, segments = codes, bar_at, len(symbols)
     if plan_.across:
-        bars = np.unique(bar_at)
-        # Few enough to fit: sorting by small numbers is quicker.
-        kind = np.uint16 if len(bars) <= np.iinfo(np.uint16).max else np.int64
-        segment, within, segments = np.searchsorted(bars, bar_at).astype(kind), codes, len(bars)
+        bars, segment = _ranked(moments)
+        within, segments = codes, len(bars)
     order = _order(segment, within)
     if order is not None:
         segment, within, bar_at = (order.of_array(values) for values in (segment, within, bar_at))
@@ -75,14 +76,17 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
     return SortedRows(table.select(list(plan_.columns)), expressions, symbols, starts, bar_at)
 
 
-def _symbols(column: pa.ChunkedArray) -> tuple[list[str], Any]:
-    """Return the symbols, ascending, and for each row which of them it has."""
+def _ranked(column: pa.ChunkedArray) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return every value once, ascending, and for each row which of them it has.
+
+    Only the values that differ are sorted. The ranks are as small as they fit: sorting by small numbers is quicker.
+    """
     encoded = column.dictionary_encode().combine_chunks()
-    names: list[str] = encoded.dictionary.to_pylist()
-    order = np.argsort(np.array(names, dtype=object)) if names else np.empty(0, dtype=np.int64)
-    rank = np.empty(len(names), dtype=np.int32)
-    rank[order] = np.arange(len(names), dtype=np.int32)
-    return [names[i] for i in order], rank[encoded.indices.to_numpy()]
+    values: npt.NDArray[Any] = encoded.dictionary.to_numpy(zero_copy_only=False)
+    order = np.argsort(values)
+    rank = np.empty(len(values), dtype=np.min_scalar_type(len(values)))
+    rank[order] = np.arange(len(values))
+    return values[order], rank[encoded.indices.to_numpy()]
 
 
 @dataclass(frozen=True)
