@@ -71,8 +71,8 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
                 "is there twice"
             )
     starts = np.searchsorted(segment, np.arange(segments + 1)).astype(np.int64)
-    names = [text if text in plan_.columns else series_name(i) for i, text in enumerate(plan_.expressions)]
-    expressions = tuple(table.column(name) for name in names)
+    columns = [text if text in plan_.columns else series_name(i) for i, text in enumerate(plan_.expressions)]
+    expressions = tuple(table.column(name) for name in columns)
     return SortedRows(table.select(list(plan_.columns)), expressions, symbols, starts, bar_at)
 
 
