@@ -18,7 +18,7 @@ from execution.allocation import Shares, allocate
 from execution.calendar import rebalances
 from execution.combined_config import CombinedConfig
 from execution.config import BookConfig, StrategyConfig
-from execution.panel import ScorePanel, load_scores
+from execution.panel import Panel, ScorePanel, load_scores
 from execution.rules import Terms, kernel_rules
 from execution.simulator import SimulationResult, simulate
 from execution.types import Floats, Scores, Wish
@@ -127,34 +127,90 @@ def combine(
         QuantmillError: If no member has a score on the panel, or one cannot be simulated; the error carries a note that
             names the member. One without a score has not begun.
     """
-    panel = terms.panel
+    alone = {
+        name: trade_alone(name, scores, terms, member_book(config, name)) for name, scores in members.items()
+    }
+    return together(alone, terms.panel, strategy=strategy, config=config)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What a strategy's own backtest says to the account that it shares.
+
+    Attributes:
+        equity: At the panel's closes (USD), (T,); NaN before it begins.
+        weights: What it wants of its own capital (signed fraction of it), (T, N).
+        confidence: Of each symbol at its last decision, (T, N).
+    """
+
+    scores: ScorePanel
+    equity: Floats
+    weights: Floats
+    confidence: Floats
+
+
+def member_book(config: BookConfig, name: str) -> BookConfig:
+    """Return what a member trades by on its own: the account's config, with the portfolio that is its."""
+    return replace(config, portfolio=config.members[name], members={})
+
+
+def trade_alone(name: str, scores: ScorePanel, terms: Terms, config: BookConfig) -> Alone:
+    """Return a member's own backtest, from its first scores on; one without a score has not begun.
+
+    Args:
+        terms: Of the account.
+        config: The member's, see ``member_book``.
+
+    Raises:
+        QuantmillError: as ``simulate``.
+    """
+    shape = scores.score.shape
+    equity = np.full(shape[0], np.nan)
+    if not scores.has_score.any():
+        return Alone(scores, equity, np.zeros(shape), np.zeros(shape))
+    result = simulate(
+        scores,
+        replace(terms, rules=kernel_rules(config)),
+        book=f"{name} alone",
+        config=config,
+        first=int(np.argmax(scores.has_score)),
+    )
+    equity[result.rows] = result.equity
+    return Alone(scores, equity, wanted_by(result), _last_confidence(result))
+
+
+def together(
+    members: Mapping[str, Alone], panel: Panel, *, strategy: CombinedConfig, config: BookConfig
+) -> CombinedScores:
+    """Return what several strategies want together at every close, from what each did alone.
+
+    Args:
+        members: Name → its own backtest, on ``panel``.
+        config: The account's.
+
+    Raises:
+        QuantmillError: If no member has a score on the panel.
+    """
     shape = panel.close.shape
     names = tuple(members)
-    if not any(scores.has_score.any() for scores in members.values()):
+    scores = tuple(member.scores for member in members.values())
+    if not any(one.has_score.any() for one in scores):
         raise QuantmillError(
             f"none of {', '.join(names)} has a score from {panel.session_date[0]} to {panel.session_date[-1]}; "
             "take a later session, or build more scores"
         )
-    weights, alone = [], np.full((len(panel), len(names)), np.nan)
-    confidence = np.zeros(shape)
-    for s, (name, scores) in enumerate(members.items()):
-        if not scores.has_score.any():
-            weights.append(np.zeros(shape))
-            continue
-        result = _alone(name, scores, terms, config)
-        alone[result.rows, s] = result.equity
-        wanted = wanted_by(result)
-        weights.append(wanted)
-        np.maximum(confidence, _last_confidence(result), out=confidence, where=wanted != 0)
+    alone = np.column_stack([member.equity for member in members.values()])
     rows = np.flatnonzero(rebalances(panel.dates, config.portfolio.rebalance))
     shares = allocate(names, alone, panel, rows, strategy.allocation)
-    total = np.zeros(shape)
-    for s, wanted in enumerate(weights):
-        total += shares.held[:, s, None] * wanted
+    total, confidence = np.zeros(shape), np.zeros(shape)
+    is_known = np.zeros(shape, dtype=bool)
+    for s, member in enumerate(members.values()):
+        is_wanted = member.weights != 0
+        total += shares.held[:, s, None] * member.weights
+        np.maximum(confidence, member.confidence, out=confidence, where=is_wanted)
+        is_known |= is_wanted | ~np.isnan(member.scores.score)
     total /= config.portfolio.gross
-    is_scored = np.any([~np.isnan(scores.score) for scores in members.values()], axis=0)
-    is_wanted = np.any([wanted != 0 for wanted in weights], axis=0)
-    total[~(is_scored | is_wanted)] = np.nan
+    total[~is_known] = np.nan
     return CombinedScores(
         strategy=strategy.name,
         score=total,
@@ -162,23 +218,11 @@ def combine(
         volatility=np.full(shape, np.nan),
         notes=shares.notes,
         members=names,
-        scores=tuple(members.values()),
-        weights=tuple(weights),
+        scores=scores,
+        weights=tuple(member.weights for member in members.values()),
         shares=shares,
         alone=alone,
         gross=config.portfolio.gross,
-    )
-
-
-def _alone(name: str, scores: ScorePanel, terms: Terms, config: BookConfig) -> SimulationResult:
-    """Return a member's own backtest, from its first scores on."""
-    own = replace(config, portfolio=config.members[name], members={})
-    return simulate(
-        scores,
-        replace(terms, rules=kernel_rules(own)),
-        book=f"{name} alone",
-        config=own,
-        first=int(np.argmax(scores.has_score)),
     )
 
 
