@@ -65,13 +65,14 @@ def allocate(
     """
     growth = np.ones_like(equity)
     np.divide(equity[1:], equity[:-1], out=growth[1:], where=(equity[:-1] > 0) & np.isfinite(equity[1:]))
+    np.maximum(growth, 0.0, out=growth)
     desired = _Desired(names, equity, panel, config)
     held = np.zeros_like(equity)
     shares = np.zeros(len(names))
     notes: list[tuple[int, RiskDecision]] = []
     due, known = set(rows.tolist()), np.zeros(len(names), dtype=bool)
     for t in range(len(equity)):
-        capital = shares * np.maximum(growth[t], 0.0)
+        capital = shares * growth[t]
         worth = 1.0 - shares.sum() + capital.sum()
         # What strategies lost may be all that the account had: then there is nothing to divide.
         shares = capital / worth if worth > _NOTHING else np.zeros(len(names))
@@ -106,6 +107,7 @@ class _Desired:
         self._panel = panel
         self._config = config
         self._portfolio = _portfolio(config)
+        self._by_begun: dict[bytes, tuple[Floats, list[str]]] = {}
 
     @cached_property
     def _history(self) -> History:
@@ -118,6 +120,15 @@ class _Desired:
 
     def at(self, t: int, begun: NDArray[np.bool_]) -> tuple[Floats, list[str]]:
         """Return the shares (S,) at the close of row ``t``, and why they could not be estimated where that failed."""
+        if needs_history(self._portfolio):
+            return self._worked_out(t, begun)
+        # Without returns they hang on who has begun alone.
+        key = begun.tobytes()
+        if key not in self._by_begun:
+            self._by_begun[key] = self._worked_out(t, begun)
+        return self._by_begun[key]
+
+    def _worked_out(self, t: int, begun: NDArray[np.bool_]) -> tuple[Floats, list[str]]:
         config, portfolio = self._config, self._portfolio
         plain = self._plain(begun)
         # Of those that have begun each has a score: its part where parts are given, else of them all the same.
