@@ -39,6 +39,8 @@ def evaluate(
     Raises:
         QuantmillError: as ``simulate``.
     """
-    result = simulate(scores, terms, book="evaluation", config=config, first=first, targets=targets)
+    result = simulate(
+        scores, terms, book="evaluation", config=config, first=first, targets=targets, keeps_positions=False
+    )
     participation = (statistics or StatisticsConfig()).capacity_participation
     return measure_book(book_of(result), result.trips, participation=participation, periods=periods)

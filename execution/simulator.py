@@ -122,12 +122,12 @@ class SimulationResult:
     @cached_property
     def gross_exposure(self) -> Floats:
         """Sum of absolute positions over equity, (T,)."""
-        return self.over_equity(np.abs(self.market_value).sum(axis=1))
+        return self.over_equity(self.outcome.gross)
 
     @cached_property
     def net_exposure(self) -> Floats:
         """Sum of positions over equity, (T,)."""
-        return self.over_equity(self.market_value.sum(axis=1))
+        return self.over_equity(self.equity - self.cash)
 
     @property
     def turnover(self) -> Floats:
@@ -151,6 +151,7 @@ def simulate(
     first: int = 0,
     targets: Targets | None = None,
     orders: Orders | None = None,
+    keeps_positions: bool = True,
 ) -> SimulationResult:
     """Run a book that starts with ``portfolio.initial_cash`` over the panel's bars from row ``first``.
 
@@ -160,6 +161,7 @@ def simulate(
     Args:
         targets: Target weights to trade instead of what the portfolio makes of the scores.
         orders: Orders besides those that the weights come to, by ascending ``bar``.
+        keeps_positions: Whether ``quantity`` is asked for afterwards, (T, N); without it a run is quicker.
 
     Raises:
         QuantmillError: If scores and panel are not over the same bars and symbols, or a decision fails; the
@@ -187,10 +189,20 @@ def simulate(
                 last=len(panel),
                 targets=targets,
                 orders=orders,
+                keeps_positions=keeps_positions,
             )
         else:
             rows = decided_rows(panel, scores, config, first)
-            outcome, notes = _halting(builder, scores, terms, state, rows=rows, first=first, sent=orders)
+            outcome, notes = _halting(
+                builder,
+                scores,
+                terms,
+                state,
+                rows=rows,
+                first=first,
+                sent=orders,
+                keeps_positions=keeps_positions,
+            )
     except QuantmillError as error:
         error.add_note(f"while simulating {book}")
         raise
@@ -223,6 +235,7 @@ def _halting(
     rows: NDArray[np.int64],
     first: int,
     sent: Orders | None,
+    keeps_positions: bool,
 ) -> tuple[Outcome, Notes]:
     """Run from decision to decision: each looks at the book as it then stands, as the desk's do."""
     panel = terms.panel
@@ -243,6 +256,7 @@ def _halting(
                 first=start,
                 last=stop,
                 orders=_together(orders, sent),
+                keeps_positions=keeps_positions,
             )
             parts.append(part)
             peak = max(peak, float(part.equity.max()))

@@ -344,7 +344,7 @@ def loop(
     """Run bars until ``last`` or until a log is full; return the next bar and the next row of the targets.
 
     Args:
-        curve: To fill, (T, 10): cash, equity, traded value, flows.
+        curve: To fill, (T, 11): cash, equity, gross value, traded value, flows.
         quantity: To fill, (T, N), or without rows.
     """
     desk, session = arrays.desk[0], tape.market.session
@@ -381,9 +381,9 @@ def loop(
                 )
             row += 1
         at = curve[t - first]
-        at[0], at[1], at[2] = desk.cash, equity, desk.traded
-        at[3], at[4], at[5] = desk.trades, desk.commission, desk.fees
-        at[6], at[7], at[8], at[9] = desk.dividends, desk.in_lieu, desk.borrow, desk.interest
+        at[0], at[1], at[2], at[3] = desk.cash, equity, gross, desk.traded
+        at[4], at[5], at[6] = desk.trades, desk.commission, desk.fees
+        at[7], at[8], at[9], at[10] = desk.dividends, desk.in_lieu, desk.borrow, desk.interest
         if len(quantity) > 0:
             for h in range(desk.n_held):
                 i = lists[HELD, h]

@@ -73,7 +73,7 @@ def run(
     arrays.desk["n_admitted"] = np.searchsorted(sent.bar, first - 1)
     plain = tape.market
     warm(arrays.prices, plain.close, plain.split_ratio, plain.session, first)
-    curve = np.zeros((last - first, 3 + len(FLOWS)))
+    curve = np.zeros((last - first, 4 + len(FLOWS)))
     quantity = np.zeros((last - first if keeps_positions else 0, count))
     weights = np.full(wanted.weight.shape, np.nan)
     t, row = first, int(np.searchsorted(wanted.bar, first))
@@ -88,8 +88,9 @@ def run(
         first=first,
         cash=curve[:, 0],
         equity=curve[:, 1],
-        traded=curve[:, 2],
-        flows=curve[:, 3:],
+        gross=curve[:, 2],
+        traded=curve[:, 3],
+        flows=curve[:, 4:],
         quantity=quantity,
         weights=weights,
         fills=arrays.fills[: desk["n_fills"]],

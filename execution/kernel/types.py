@@ -209,6 +209,7 @@ class Outcome(NamedTuple):
     first: int  # row of the first bar
     cash: Floats  # (T,) USD at each close
     equity: Floats  # (T,) USD at each close
+    gross: Floats  # (T,) sum of the positions' absolute values at each close, USD
     traded: Floats  # (T,) USD bought and sold
     flows: Floats  # (T, 7) USD by kind, see ``FLOWS``; they sum to the change of cash
     quantity: Floats  # (T, N) at each close; (0, N) unless kept

@@ -36,6 +36,7 @@ class Result(NamedTuple):
 
     cash: Any
     equity: Any
+    gross: Any
     traded: Any
     quantity: Any
     flows: Any
@@ -54,6 +55,7 @@ def by_reference(given: Scenario) -> Result:
     return Result(
         cash=np.array(book.cash_log),
         equity=np.array(book.equity_log),
+        gross=np.array(book.gross_log),
         traded=np.array(book.traded_log),
         quantity=np.array(book.quantity_log),
         flows=np.array(book.flow_log),
@@ -94,6 +96,7 @@ def by_kernel(given: Scenario) -> Result:
     return Result(
         cash=outcome.cash,
         equity=outcome.equity,
+        gross=outcome.gross,
         traded=outcome.traded,
         quantity=outcome.quantity,
         flows=outcome.flows,
@@ -123,7 +126,7 @@ def differences(ours: Result, theirs: Result, *, tolerance: float = 1e-9) -> lis
     """Say where two results differ by more than ``tolerance``, relative to the book's size; empty if nowhere."""
     scale = float(np.max(np.abs(ours.equity), initial=1.0))
     found = []
-    for name in ("cash", "equity", "traded", "flows"):
+    for name in ("cash", "equity", "gross", "traded", "flows"):
         found += _arrays(name, getattr(ours, name), getattr(theirs, name), tolerance * scale)
     found += _arrays("quantity", ours.quantity, theirs.quantity, max(DUST, tolerance * scale))
     found += _arrays("weights", ours.weights, theirs.weights, tolerance)

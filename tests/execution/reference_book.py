@@ -162,6 +162,7 @@ class Book:
     # What is kept
     cash_log: list[float] = field(default_factory=list)
     equity_log: list[float] = field(default_factory=list)
+    gross_log: list[float] = field(default_factory=list)
     traded_log: list[float] = field(default_factory=list)
     quantity_log: list[list[float]] = field(default_factory=list)
     flow_log: list[list[float]] = field(default_factory=list)

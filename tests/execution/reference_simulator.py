@@ -315,6 +315,7 @@ def mark(book: Book, tape: Tape, t: int) -> None:
             order.best = max(order.best, high) if order.side < 0 else min(order.best, low)
     book.cash_log.append(book.cash)
     book.equity_log.append(book.equity())
+    book.gross_log.append(book.gross())
     book.traded_log.append(book.traded)
     book.quantity_log.append([book.held(i) for i in tape.symbols])
     book.flow_log.append(book.flow)

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
+from transforms.operators.catalogue import (
+    Array,
+    Rows,
+    Segments,
+    bars_before,
+    one_before,
+    operator,
+    own_bar,
+    periods,
+    window,
+)
 from transforms.operators.changes import gains_and_losses
 from transforms.operators.compiled import compiled
 from transforms.operators.rolling import (
@@ -24,6 +34,7 @@ _TINY = 1e-12
     series=("x",),
     parameters=(periods(),),
     outputs=("rolling_gain_share", "rolling_loss_share", "rolling_net_gain_share"),
+    memory=bars_before,
 )
 def _shares(segments: Segments, x: Array, n: int) -> tuple[Array, Array, Array]:
     """Sum of the rises in the sum of the last n absolute changes, that of the falls, and the one less the other."""
@@ -35,13 +46,13 @@ def _shares(segments: Segments, x: Array, n: int) -> tuple[Array, Array, Array]:
     return gains, losses, gains - losses
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def place_of_max(segments: Segments, x: Array, n: int) -> Array:
     """Place of the highest of the last n values over n, from 1 / n (the oldest) to 1; the first of equals counts."""
     return _place(bars_since_first_max(segments, x, n), n)
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def place_of_min(segments: Segments, x: Array, n: int) -> Array:
     """As place_of_max, of the lowest."""
     return _place(bars_since_first_min(segments, x, n), n)
@@ -53,13 +64,13 @@ def _place(bars_since: Array, n: int) -> Array:
     return bars_since
 
 
-@operator(series=("x", "low", "high"), row_wise=True)
+@operator(series=("x", "low", "high"), memory=own_bar)
 def place_between(_: Segments, x: Array, low: Array, high: Array) -> Array:
     """Where x lies between low (0) and high (1)."""
     return (x - low) / (high - low + _TINY)
 
 
-@operator(series=("x",), parameters=(periods(low=2),))
+@operator(series=("x",), parameters=(periods(low=2),), memory=window)
 def rolling_dispersion(segments: Segments, x: Array, n: int) -> Array:
     """Sample standard deviation of the last n values over their mean."""
     return rolling_std(segments, x, n) / (rolling_mean(segments, x, n) + _TINY)
@@ -75,7 +86,7 @@ def _log_of_ratio_plus_one(starts: Rows, wanted: Rows, x: Array) -> Array:
     return out
 
 
-@operator(series=("x",))
+@operator(series=("x",), memory=one_before)
 def log_of_ratio_plus_one(segments: Segments, x: Array) -> Array:
     """ln(x over x of the bar before, plus 1), which a volume of 0 does not break; NULL on the bar after it."""
     return _log_of_ratio_plus_one(segments.starts, segments.wanted, x)
@@ -91,7 +102,7 @@ def _weighted_move(starts: Rows, wanted: Rows, x: Array, weight: Array) -> Array
     return out
 
 
-@operator(series=("x", "weight"))
+@operator(series=("x", "weight"), memory=one_before)
 def weighted_move(segments: Segments, x: Array, weight: Array) -> Array:
     """Absolute relative change of x since the bar before, times the weight of this bar; NULL where x was 0."""
     return _weighted_move(segments.starts, segments.wanted, x, weight)

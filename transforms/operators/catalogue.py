@@ -6,6 +6,7 @@ that bar and earlier ones alone, unless it says how far it looks ahead (labels d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -94,6 +95,31 @@ def number(name: str, low: float, high: float) -> Parameter:
     return Parameter(name, float, low, high)
 
 
+def own_bar(*_: float) -> float:
+    """Memory of an operator that looks at its own bar alone, and at later ones if it looks ahead."""
+    return 0
+
+
+def one_before(*_: float) -> float:
+    """Memory of an operator that compares a bar with the one before."""
+    return 1
+
+
+def bars_before(n: float, *_: float) -> float:
+    """Memory of an operator that looks back n bars, n being its first parameter."""
+    return n
+
+
+def window(n: float, *_: float) -> float:
+    """Memory of an operator over the last n bars, its own one of them; n is its first parameter."""
+    return n - 1
+
+
+def whole_history(*_: float) -> float:
+    """Memory of an operator whose value rests on all bars before."""
+    return math.inf
+
+
 @dataclass(frozen=True)
 class Operator:
     """One callable name.
@@ -108,8 +134,8 @@ class Operator:
         lookahead: Given the parameters, how many bars after its own a value may depend on; 0 for all but labels.
         across: Whether it goes across the symbols of one bar (a segment is a bar, its rows ascend by symbol) instead
             of along the bars of one symbol.
-        row_wise: Whether a value depends on the arguments' values of its own row alone: of calls within, no earlier
-            rows than the wanted ones are then needed.
+        memory: Given the parameters, how many bars before its own a value may depend on; infinite where on all. That
+            many of the arguments' rows before the wanted ones are then enough for the same values, bit for bit.
     """
 
     name: str
@@ -119,7 +145,7 @@ class Operator:
     output: int | None
     lookahead: Callable[..., int]
     across: bool
-    row_wise: bool
+    memory: Callable[..., float]
     description: str
 
 
@@ -133,7 +159,7 @@ def operator(
     outputs: tuple[str, ...] | None = None,
     lookahead: Callable[..., int] | None = None,
     across: bool = False,
-    row_wise: bool = False,
+    memory: Callable[..., float] = whole_history,
 ) -> Callable[[_F], _F]:
     """Register a function as an operator of its own name, or as one operator per entry of ``outputs``."""
 
@@ -150,7 +176,7 @@ def operator(
                 output=index if outputs else None,
                 lookahead=lookahead or (lambda *_: 0),
                 across=across,
-                row_wise=row_wise,
+                memory=memory,
                 description=(function.__doc__ or "").strip(),
             )
         return function

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
+from transforms.operators.catalogue import Array, Rows, Segments, bars_before, operator, periods
 from transforms.operators.compiled import compiled
 from transforms.operators.doubling import BLOCK, joins_of, sums
 
@@ -57,6 +57,7 @@ def gains_and_losses(segments: Segments, x: Array, n: int) -> tuple[Array, Array
     series=("x",),
     parameters=(periods(),),
     outputs=("rolling_rises", "rolling_falls", "rolling_net_rises"),
+    memory=bars_before,
 )
 def _rises_and_falls(segments: Segments, x: Array, n: int) -> tuple[Array, Array, Array]:
     """Share of the rises among the last n changes, of the falls, and the one less the other; no change is neither."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from transforms.operators.catalogue import Array, Rows, Segments, number, operator
+from transforms.operators.catalogue import Array, Rows, Segments, number, one_before, operator, own_bar
 from transforms.operators.compiled import compiled
 
 _LEVEL = number("level", -1e300, 1e300)
@@ -23,31 +23,31 @@ def _known(truth: npt.NDArray[np.bool_], *series: Array) -> Array:
     return out
 
 
-@operator(series=("x", "y"))
+@operator(series=("x", "y"), memory=own_bar)
 def above(segments: Segments, x: Array, y: Array) -> Array:
     """Whether x is above y."""
     return _known(x > y, x, y)
 
 
-@operator(series=("x", "y"))
+@operator(series=("x", "y"), memory=own_bar)
 def below(segments: Segments, x: Array, y: Array) -> Array:
     """Whether x is below y."""
     return _known(x < y, x, y)
 
 
-@operator(series=("x",), parameters=(_LEVEL,))
+@operator(series=("x",), parameters=(_LEVEL,), memory=own_bar)
 def at_least(segments: Segments, x: Array, level: float) -> Array:
     """Whether x is the level or above it."""
     return _known(x >= level, x)
 
 
-@operator(series=("x",), parameters=(_LEVEL,))
+@operator(series=("x",), parameters=(_LEVEL,), memory=own_bar)
 def at_most(segments: Segments, x: Array, level: float) -> Array:
     """Whether x is the level or below it."""
     return _known(x <= level, x)
 
 
-@operator(series=("first", "second"))
+@operator(series=("first", "second"), memory=own_bar)
 def both(segments: Segments, first: Array, second: Array) -> Array:
     """Whether both conditions hold; false as soon as one is false, else NULL where one is NULL."""
     unknown = np.isnan(first) | np.isnan(second)
@@ -55,7 +55,7 @@ def both(segments: Segments, first: Array, second: Array) -> Array:
     return np.where(false, 0.0, np.where(unknown, np.nan, 1.0))
 
 
-@operator(series=("first", "second"))
+@operator(series=("first", "second"), memory=own_bar)
 def either(segments: Segments, first: Array, second: Array) -> Array:
     """Whether one of the conditions holds; true as soon as one is true, else NULL where one is NULL."""
     unknown = np.isnan(first) | np.isnan(second)
@@ -74,13 +74,13 @@ def _became(starts: Rows, wanted: Rows, condition: Array) -> Array:
     return out
 
 
-@operator(series=("x", "y"))
+@operator(series=("x", "y"), memory=one_before)
 def crossed_above(segments: Segments, x: Array, y: Array) -> Array:
     """Whether x is above y now and was not on the bar before; NULL unless both bars are known."""
     return _became(segments.starts, segments.wanted, _known(x > y, x, y))
 
 
-@operator(series=("x", "y"))
+@operator(series=("x", "y"), memory=one_before)
 def crossed_below(segments: Segments, x: Array, y: Array) -> Array:
     """Whether x is below y now and was not on the bar before; NULL unless both bars are known."""
     return _became(segments.starts, segments.wanted, _known(x < y, x, y))

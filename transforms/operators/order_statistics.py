@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.operators.catalogue import Array, Rows, Segments, number, operator, periods
+from transforms.operators.catalogue import Array, Rows, Segments, number, operator, periods, window
 from transforms.operators.compiled import compiled
 
 # Bars per block: what the buffers take stays in the processor's first cache.
@@ -44,7 +44,7 @@ def _rank(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
     return out
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def rolling_rank(segments: Segments, x: Array, n: int) -> Array:
     """Rank of the newest of the last n values over n, from 1 / n to 1; equal values share their mean rank."""
     return _rank(segments.starts, segments.wanted, x, n)
@@ -101,7 +101,7 @@ def _quantiles(starts: Rows, wanted: Rows, x: Array, n: int, shares: Array) -> A
     return out
 
 
-@operator(series=("x",), parameters=(periods(), number("share", 0, 1)))
+@operator(series=("x",), parameters=(periods(), number("share", 0, 1)), memory=window)
 def rolling_quantile(segments: Segments, x: Array, n: int, share: float) -> Array:
     """Value below which this share of the last n values lies; linear between neighbours, as numpy's default."""
     quantile: Array = _quantiles(segments.starts, segments.wanted, x, n, np.array([share]))[0]
@@ -109,7 +109,10 @@ def rolling_quantile(segments: Segments, x: Array, n: int, share: float) -> Arra
 
 
 @operator(
-    series=("x",), parameters=(periods(),), outputs=("rolling_upper_quintile", "rolling_lower_quintile")
+    series=("x",),
+    parameters=(periods(),),
+    outputs=("rolling_upper_quintile", "rolling_lower_quintile"),
+    memory=window,
 )
 def _rolling_quintiles(segments: Segments, x: Array, n: int) -> tuple[Array, Array]:
     """The quantiles that a fifth of the last n values lies above, or below: those of 0.8 and 0.2, ordered once."""

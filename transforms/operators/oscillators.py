@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
+from transforms.operators.catalogue import (
+    Array,
+    Rows,
+    Segments,
+    bars_before,
+    one_before,
+    operator,
+    periods,
+    window,
+)
 from transforms.operators.compiled import compiled
 from transforms.operators.rolling import rolling_max, rolling_min, rolling_sum
 
 
-@operator(series=("high", "low", "close"), parameters=(periods(),))
+@operator(series=("high", "low", "close"), parameters=(periods(),), memory=window)
 def fast_stochastic(segments: Segments, high: Array, low: Array, close: Array, n: int) -> Array:
     """Where close lies between the lowest low (0) and the highest high (100) of n bars; NULL if they are equal."""
     lowest, highest = rolling_min(segments, low, n), rolling_max(segments, high, n)
@@ -34,7 +43,7 @@ def _flow(starts: Rows, wanted: Rows, price: Array, volume: Array, n: int) -> tu
     return up, down
 
 
-@operator(series=("price", "volume"), parameters=(periods(low=2),))
+@operator(series=("price", "volume"), parameters=(periods(low=2),), memory=bars_before)
 def money_flow_index(segments: Segments, price: Array, volume: Array, n: int) -> Array:
     """Upward in all money flow of n bars, 0 to 100; NULL where none flowed. ``price`` is the typical price.
 
@@ -76,7 +85,7 @@ def on_balance_volume(segments: Segments, price: Array, volume: Array) -> Array:
     return _on_balance_volume(segments.starts, price, volume)
 
 
-@operator(series=("price", "traded_value"))
+@operator(series=("price", "traded_value"), memory=one_before)
 def illiquidity(segments: Segments, price: Array, traded_value: Array) -> Array:
     """Absolute log return from the bar before per million traded; NULL without trade. See amihud in the macros."""
     out = np.full(len(price), np.nan)

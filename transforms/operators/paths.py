@@ -11,7 +11,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.operators.catalogue import Array, Parameter, Rows, Segments, number, operator, periods
+from transforms.operators.catalogue import (
+    Array,
+    Parameter,
+    Rows,
+    Segments,
+    number,
+    operator,
+    own_bar,
+    periods,
+)
 from transforms.operators.compiled import compiled
 
 # A price counts as reached within this fraction of it: prices lie on ticks and often meet a level exactly, but
@@ -34,7 +43,7 @@ def _lead(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
     return out
 
 
-@operator(series=("x",), parameters=(periods(),), lookahead=lambda n: n)
+@operator(series=("x",), parameters=(periods(),), lookahead=lambda n: n, memory=own_bar)
 def leading(segments: Segments, x: Array, n: int) -> Array:
     """x so many bars later; NULL while there are not as many."""
     return _lead(segments.starts, segments.wanted, x, n)
@@ -123,6 +132,7 @@ def _barriers(
     parameters=(_BARS, number("profit", 0, 1000), number("stop", 0, 1000), _DELAY),
     outputs=("barrier_touched", "barrier_return", "barrier_end"),
     lookahead=lambda bars, profit, stop, delay: bars + delay,
+    memory=own_bar,
 )
 def triple_barrier(
     segments: Segments,
@@ -246,6 +256,7 @@ def _touches(
         "touch_end",
     ),
     lookahead=lambda bars, bar_minutes, rise, delay: bars,
+    memory=own_bar,
 )
 def touch_within(
     segments: Segments,

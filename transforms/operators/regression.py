@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
+from transforms.operators.catalogue import Array, Rows, Segments, operator, periods, window
 from transforms.operators.compiled import compiled
 from transforms.operators.doubling import BLOCK, join_moments, joins_of
 
@@ -90,7 +90,7 @@ def _correlation(starts: Rows, wanted: Rows, x: Array, y: Array, n: int, joins: 
     return out
 
 
-@operator(series=("x", "y"), parameters=(periods(low=2),))
+@operator(series=("x", "y"), parameters=(periods(low=2),), memory=window)
 def rolling_correlation(segments: Segments, x: Array, y: Array, n: int) -> Array:
     """Pearson's correlation of x and y over the last n bars, -1 to 1; NULL where one of them did not move."""
     return _correlation(segments.starts, segments.wanted, x, y, n, joins_of(n))
@@ -122,7 +122,12 @@ def _line(starts: Rows, wanted: Rows, y: Array, x: Array, n: int, joins: Rows) -
     return slope, residual
 
 
-@operator(series=("y", "x"), parameters=(periods(low=2),), outputs=("rolling_beta", "rolling_residual"))
+@operator(
+    series=("y", "x"),
+    parameters=(periods(low=2),),
+    outputs=("rolling_beta", "rolling_residual"),
+    memory=window,
+)
 def _rolling_line(segments: Segments, y: Array, x: Array, n: int) -> tuple[Array, Array]:
     """Least-squares line of y on x over the last n bars: its slope, and what of the newest y it does not explain.
 
@@ -190,6 +195,7 @@ def _trend(starts: Rows, wanted: Rows, y: Array, n: int, joins: Rows) -> tuple[A
     series=("y",),
     parameters=(periods(low=2),),
     outputs=("rolling_slope", "rolling_rsquare", "rolling_trend_residual"),
+    memory=window,
 )
 def _rolling_trend(segments: Segments, y: Array, n: int) -> tuple[Array, Array, Array]:
     """Least-squares line through the last n values, one bar apart: slope per bar, R², newest value less the line.

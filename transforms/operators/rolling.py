@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
+from transforms.operators.catalogue import Array, Rows, Segments, operator, periods, window
 from transforms.operators.compiled import compiled
 from transforms.operators.doubling import BLOCK, joins_of, means, moments, sums
 
@@ -43,7 +43,7 @@ def _sum(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -> Array:
     return out
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def rolling_sum(segments: Segments, x: Array, n: int) -> Array:
     """Sum of the last n values."""
     return _sum(segments.starts, segments.wanted, x, n, joins_of(n))
@@ -61,7 +61,7 @@ def _mean(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -> Array:
     return out
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def rolling_mean(segments: Segments, x: Array, n: int) -> Array:
     """Mean of the last n values; exactly x where nothing moved."""
     return _mean(segments.starts, segments.wanted, x, n, joins_of(n))
@@ -84,7 +84,7 @@ def _mean_deviation(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -
     return out
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def rolling_mean_deviation(segments: Segments, x: Array, n: int) -> Array:
     """Mean absolute distance of the last n values from their mean; exactly 0 where nothing moved."""
     return _mean_deviation(segments.starts, segments.wanted, x, n, joins_of(n))
@@ -104,13 +104,13 @@ def _variance(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows, divisor
     return out
 
 
-@operator(series=("x",), parameters=(periods(low=2),))
+@operator(series=("x",), parameters=(periods(low=2),), memory=window)
 def rolling_variance(segments: Segments, x: Array, n: int) -> Array:
     """Sample variance (divisor n - 1) of the last n values; exactly 0 where nothing moved."""
     return _variance(segments.starts, segments.wanted, x, n, joins_of(n), n - 1)
 
 
-@operator(series=("x",), parameters=(periods(low=2),))
+@operator(series=("x",), parameters=(periods(low=2),), memory=window)
 def rolling_std(segments: Segments, x: Array, n: int) -> Array:
     """Sample standard deviation (divisor n - 1) of the last n values; exactly 0 where nothing moved."""
     out = _variance(segments.starts, segments.wanted, x, n, joins_of(n), n - 1)
@@ -118,7 +118,7 @@ def rolling_std(segments: Segments, x: Array, n: int) -> Array:
     return out
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def rolling_std_population(segments: Segments, x: Array, n: int) -> Array:
     """Population standard deviation (divisor n) of the last n values; exactly 0 where nothing moved."""
     out = _variance(segments.starts, segments.wanted, x, n, joins_of(n), n)
@@ -142,7 +142,7 @@ def _zscore(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -> Array:
     return out
 
 
-@operator(series=("x",), parameters=(periods(low=2),))
+@operator(series=("x",), parameters=(periods(low=2),), memory=window)
 def rolling_zscore(segments: Segments, x: Array, n: int) -> Array:
     """x less the mean of the last n values, in their sample standard deviations; NULL where nothing moved."""
     return _zscore(segments.starts, segments.wanted, x, n, joins_of(n))
@@ -167,7 +167,7 @@ def _skew(starts: Rows, wanted: Rows, x: Array, n: int, joins: Rows) -> Array:
     return out
 
 
-@operator(series=("x",), parameters=(periods(low=3),))
+@operator(series=("x",), parameters=(periods(low=3),), memory=window)
 def rolling_skew(segments: Segments, x: Array, n: int) -> Array:
     """Adjusted Fisher-Pearson skewness of the last n values (as pandas); NULL where nothing moved."""
     return _skew(segments.starts, segments.wanted, x, n, joins_of(n))
@@ -206,13 +206,13 @@ def _minimum(starts: Rows, wanted: Rows, x: Array, n: int) -> Array:
     return out
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def rolling_min(segments: Segments, x: Array, n: int) -> Array:
     """Lowest of the last n values."""
     return _minimum(segments.starts, segments.wanted, x, n)
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def rolling_max(segments: Segments, x: Array, n: int) -> Array:
     """Highest of the last n values."""
     out = _minimum(segments.starts, segments.wanted, -x, n)
@@ -275,25 +275,25 @@ def _bars_since_minimum(starts: Rows, wanted: Rows, x: Array, n: int, first_wins
     return out
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def bars_since_min(segments: Segments, x: Array, n: int) -> Array:
     """How many bars ago the lowest of the last n values was, 0 to n - 1; of equals the newest counts."""
     return _bars_since_minimum(segments.starts, segments.wanted, x, n, False)
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def bars_since_max(segments: Segments, x: Array, n: int) -> Array:
     """How many bars ago the highest of the last n values was, 0 to n - 1; of equals the newest counts."""
     return _bars_since_minimum(segments.starts, segments.wanted, -x, n, False)
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def bars_since_first_min(segments: Segments, x: Array, n: int) -> Array:
     """As bars_since_min; of equals the oldest counts, as in numpy's and pandas' argmin."""
     return _bars_since_minimum(segments.starts, segments.wanted, x, n, True)
 
 
-@operator(series=("x",), parameters=(periods(),))
+@operator(series=("x",), parameters=(periods(),), memory=window)
 def bars_since_first_max(segments: Segments, x: Array, n: int) -> Array:
     """As bars_since_max; of equals the oldest counts, as in numpy's and pandas' argmax."""
     return _bars_since_minimum(segments.starts, segments.wanted, -x, n, True)

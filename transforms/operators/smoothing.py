@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from transforms.errors import QuantmillError
-from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
+from transforms.operators.catalogue import Array, Rows, Segments, one_before, operator, periods
 from transforms.operators.compiled import compiled
 
 
@@ -152,7 +152,7 @@ def _true_range(starts: Rows, high: Array, low: Array, close: Array) -> Array:
     return out
 
 
-@operator(series=("high", "low", "close"))
+@operator(series=("high", "low", "close"), memory=one_before)
 def true_range(segments: Segments, high: Array, low: Array, close: Array) -> Array:
     """Range of a bar with the close before it; NULL on a symbol's first bar. Source: Wilder (1978)."""
     return _true_range(segments.starts, high, low, close)

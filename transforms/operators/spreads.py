@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.operators.catalogue import Array, Rows, Segments, operator, periods
+from transforms.operators.catalogue import Array, Rows, Segments, operator, periods, window
 from transforms.operators.compiled import compiled, compiled_sum
 
 # A line's residuals below this part of y's own deviations are what rounding leaves of an exact fit.
@@ -77,6 +77,7 @@ def _spread(starts: Rows, wanted: Rows, y: Array, x: Array, n: int) -> tuple[Arr
     series=("y", "x"),
     parameters=(periods(low=4),),
     outputs=("hedge_ratio", "spread_zscore", "spread_dickey_fuller"),
+    memory=window,
 )
 def _spread_of_pair(segments: Segments, y: Array, x: Array, n: int) -> tuple[Array, Array, Array]:
     """Two series that may belong together, by the least-squares line of y on x over the last n bars: its slope; the
