@@ -36,10 +36,11 @@ def compiled_sum(function: _F) -> _F:
 def compiled_with_package(function: _F) -> _F:
     """As ``compiled``, for kernels that call those of other files of their package.
 
-    A change of any file of the package compiles all of them anew.
+    A change of any file of the package compiles all of them anew. They may not make arrays: numba counts references
+    to those that it makes or passes on, atomically, which costs a loop over records a seventh of its time.
     """
     package = Path(function.__code__.co_filename).parent
-    return _compiled(function, cache=_cache(package, sorted(package.glob("*.py"))))
+    return _compiled(function, cache=_cache(package, sorted(package.glob("*.py"))), _nrt=False)
 
 
 def _compiled(function: _F, *, cache: str | None = None, **options: Any) -> _F:
