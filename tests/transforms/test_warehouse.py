@@ -317,6 +317,30 @@ def test_readers_see_a_whole_snapshot_at_every_moment(warehouse: Warehouse, tmp_
     assert int(output) >= 1
 
 
+OPEN = """
+import sys
+import duckdb
+try:
+    duckdb.connect(sys.argv[1]).close()
+except duckdb.IOException as error:
+    sys.exit("lock" in str(error).lower())
+"""
+
+
+def test_publishing_leaves_the_warehouse_locked_against_other_writers(tmp_path: Path) -> None:
+    def is_refused() -> bool:
+        return (
+            subprocess.run([sys.executable, "-c", OPEN, str(tmp_path / "w.duckdb")], check=False).returncode
+            == 1
+        )
+
+    with Warehouse(tmp_path / "w.duckdb") as warehouse:
+        for _ in range(2):
+            warehouse.publish(tmp_path / "published" / "w.duckdb")
+            assert is_refused()
+    assert not is_refused()
+
+
 def test_leftovers_of_a_killed_publish_do_not_matter(warehouse: Warehouse, tmp_path: Path) -> None:
     target = tmp_path / "it's published" / "warehouse.duckdb"
     target.parent.mkdir()
