@@ -277,7 +277,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     desk.sec_rate = tape.sale_rate[t]
     desk.taf = tape.sale_per_share[t]
     desk.taf_maximum = tape.sale_maximum[t]
-    list_held(desk, symbols, lists)  # a run that goes on from a state has none yet
+    desk.n_active = 0
     _split_and_pay(
         desk,
         symbols,
@@ -289,14 +289,13 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
         market.dividend[t],
         market.open[t],
     )
-    list_held(desk, symbols, lists)
+    list_held(desk, symbols, orders, lists)
     if desk.is_started and market.days[t] > 0.0:
         _carry(desk, symbols, prices, lists, tape.borrow_rate, market.days[t])
     _take_up(arrays, tape, t)
     session = market.session[t]
     if desk.exit_after_missing_sessions > 0 and (t == 0 or session != market.session[t - 1]):
         close_vanished(desk, symbols, prices, fills, lists, session)
-    desk.n_active = 0
     if desk.n_open > 0:
         sort_orders(desk, orders, lists, len(symbols))
     exiting = has_exits(desk)
@@ -309,7 +308,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
                 h = due(desk, symbols, lists, h + 1)
         if desk.n_active > 0 and moment not in (FORCED, AFTER):
             carry_out(desk, symbols, orders, fills, lists)
-        list_held(desk, symbols, lists)
+        list_held(desk, symbols, orders, lists)
     return _mark(desk, symbols, prices, lists, market.close[t], session)
 
 
@@ -344,6 +343,7 @@ def loop(
     """Run bars until ``last`` or until a log is full; return the next bar and the next row of the targets.
 
     Args:
+        weights: What is wanted; what is left of it after risk is put there.
         curve: To fill, (T, 11): cash, equity, gross value, traded value, flows.
         quantity: To fill, (T, N), or without rows.
     """
@@ -364,9 +364,9 @@ def loop(
             expire(desk, symbols, orders, lists, is_session_end)
         _judge(desk, symbols, orders, lists, equity, gross)
         if row < len(targets.bar) and targets.bar[row] == t:
-            if not desk.is_ruined:
-                for i in range(len(symbols)):
-                    weights[row, i] = targets.weight[row, i]
+            if desk.is_ruined:
+                weights[row] = math.nan
+            else:
                 decide_here(
                     desk,
                     symbols,

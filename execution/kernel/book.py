@@ -12,7 +12,7 @@ from execution.kernel.desk import (
     HELD,
     IN_THE_RANGE,
     OPEN_ORDERS,
-    PLACES,
+    ROOM,
 )
 from execution.kernel.fills import fill, whole
 from execution.kernel.types import (
@@ -44,15 +44,22 @@ from transforms.operators.compiled import compiled_with_package as compiled
 
 
 @compiled
-def list_held(desk: Any, symbols: Records, lists: Ints) -> None:
-    """List what is held anew, by symbol, where the list is stale."""
+def list_held(desk: Any, symbols: Records, orders: Records, lists: Ints) -> None:
+    """List what is held anew, by symbol, where the list is stale: some of what was held or is ordered on this bar."""
     if not desk.is_stale:
         return
-    count = 0
-    for i in range(len(symbols)):
-        if symbols[i].quantity != 0.0:
-            lists[HELD, count] = i
+    h, k, count, latest = 0, 0, 0, -1
+    while h < desk.n_held or k < desk.n_active:
+        held = lists[HELD, h] if h < desk.n_held else len(symbols)
+        ordered = orders[lists[BY_SYMBOL, k]].symbol if k < desk.n_active else len(symbols)
+        i = min(held, ordered)
+        h += held == i
+        k += ordered == i
+        if symbols[i].quantity != 0.0 and i != latest:
+            lists[ROOM, count] = latest = i
             count += 1
+    for h in range(count):
+        lists[HELD, h] = lists[ROOM, h]
     desk.n_held = count
     desk.is_stale = 0
 
@@ -151,7 +158,7 @@ def sort_orders(desk: Any, orders: Records, lists: Ints, count: int) -> None:
     desk.n_active = desk.n_open
     if is_sorted:
         return
-    places = lists[PLACES]
+    places = lists[ROOM]
     for i in range(count + 1):
         places[i] = 0
     for k in range(desk.n_open):
@@ -195,6 +202,7 @@ def _try(
     desk: Any,
     symbols: Records,
     fills: Records,
+    lists: Ints,
     order: Any,
     reference: float,
 ) -> None:
@@ -216,7 +224,7 @@ def _try(
     desk.reason = order.reason
     desk.is_exact = order.type == LIMIT
     desk.is_forced = is_call
-    filled = fill(desk, symbols, fills, i, order.remaining, reference, bound)
+    filled = fill(desk, symbols, fills, lists, i, order.remaining, reference, bound)
     order.filled += filled
     order.remaining -= filled
     order.obstacle = desk.obstacle
@@ -305,7 +313,7 @@ def carry_out(desk: Any, symbols: Records, orders: Records, fills: Records, list
             else:
                 price = _price_at_close(desk, symbol, order)
             if not math.isnan(price):
-                _try(desk, symbols, fills, order, price)
+                _try(desk, symbols, fills, lists, order, price)
 
 
 @compiled

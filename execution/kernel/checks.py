@@ -216,8 +216,8 @@ def _check_targets(targets: Targets, total: int, count: int) -> None:
         if shape != (len(targets.bar), count):
             raise QuantmillError(f"targets: {name} has the shape {shape}, not {(len(targets.bar), count)}")
     _refuse_target("weight", targets, np.isinf(targets.weight), "a weight is finite, NaN to leave it alone")
-    outside = (targets.confidence < 0) | (targets.confidence > 1)
-    _refuse_target("confidence", targets, outside, "a confidence is within 0 and 1")
+    for outside in (targets.confidence < 0, targets.confidence > 1):
+        _refuse_target("confidence", targets, outside, "a confidence is within 0 and 1")
 
 
 def _refuse_target(name: str, targets: Targets, bad: Any, must: str) -> None:

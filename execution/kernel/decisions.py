@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from execution.kernel.book import end, enter, list_held, sweep
-from execution.kernel.desk import DUST, HELD, OPEN_ORDERS, Prices
+from execution.kernel.book import end, enter, sweep
+from execution.kernel.desk import DUST, HELD, OPEN_ORDERS, WEIGHED, Prices
 from execution.kernel.fills import whole
 from execution.kernel.types import (
     EXPLICIT,
@@ -93,16 +93,18 @@ def _price_rule(desk: Any, prices: Prices, i: int, session: int) -> int:
 
 @compiled
 def _check_prices(
-    desk: Any, prices: Prices, plans: Records, events: Records, weights: Floats, session: int
+    desk: Any, prices: Prices, plans: Records, events: Records, lists: Ints, weights: Floats, session: int
 ) -> None:
     is_broken = False
-    for i in range(len(weights)):
+    for k in range(desk.n_weighed):
+        i = lists[WEIGHED, k]
         if not math.isnan(weights[i]) and _price_rule(desk, prices, i, session) >= 0:
             is_broken = is_broken or weights[i] != 0.0 or plans[i].weight_held != 0.0
     if not is_broken:
         return
     for rule in (NO_PRICE, STALE_PRICE, PRICE_MOVE):
-        for i in range(len(weights)):
+        for k in range(desk.n_weighed):
+            i = lists[WEIGHED, k]
             is_concerned = weights[i] != 0.0 or plans[i].weight_held != 0.0
             if math.isnan(weights[i]) or not is_concerned:
                 continue
@@ -124,17 +126,25 @@ def _limited(desk: Any, price: float, plan: Any, weight: float, confidence: floa
 
 @compiled
 def _limit(
-    desk: Any, prices: Prices, plans: Records, events: Records, weights: Floats, confidence: Floats
+    desk: Any,
+    prices: Prices,
+    plans: Records,
+    events: Records,
+    lists: Ints,
+    weights: Floats,
+    confidence: Floats,
 ) -> None:
     is_limited = False
-    for i in range(len(weights)):
+    for k in range(desk.n_weighed):
+        i = lists[WEIGHED, k]
         is_cut = abs(weights[i]) > desk.max_position_weight
         is_held_back = prices.last[i] < desk.min_price or not confidence[i] >= desk.min_confidence
         is_limited = is_limited or is_cut or is_held_back
     if not is_limited:
         return
     for rule in (MIN_PRICE, MIN_CONFIDENCE, MAX_POSITION_WEIGHT):
-        for i in range(len(weights)):
+        for k in range(desk.n_weighed):
+            i = lists[WEIGHED, k]
             weight = weights[i]
             allowed = _limited(desk, prices.last[i], plans[i], weight, confidence[i], rule)
             if allowed != weight and not math.isnan(weight):
@@ -143,9 +153,10 @@ def _limit(
 
 
 @compiled
-def _cap_gross(desk: Any, plans: Records, events: Records, weights: Floats) -> None:
+def _cap_gross(desk: Any, plans: Records, events: Records, lists: Ints, weights: Floats) -> None:
     frozen, active = 0.0, 0.0
-    for i in range(len(weights)):
+    for k in range(desk.n_weighed):
+        i = lists[WEIGHED, k]
         if math.isnan(weights[i]):
             frozen += abs(plans[i].weight_held)
         else:
@@ -154,15 +165,16 @@ def _cap_gross(desk: Any, plans: Records, events: Records, weights: Floats) -> N
     if active == 0.0 or frozen + active <= limit * (1.0 + 1e-12):
         return
     scale = max(0.0, limit - frozen) / active
-    for i in range(len(weights)):
-        weights[i] *= scale
+    for k in range(desk.n_weighed):
+        weights[lists[WEIGHED, k]] *= scale
     _event(desk, events, -1, MAX_GROSS, frozen + active, frozen + active * scale)
 
 
 @compiled
-def _size(desk: Any, prices: Prices, plans: Records, weights: Floats, equity: float) -> None:
+def _size(desk: Any, prices: Prices, plans: Records, lists: Ints, weights: Floats, equity: float) -> None:
     """Put into ``change`` the signed shares that lead to the weights; 0 where the change is not worth it."""
-    for i in range(len(weights)):
+    for k in range(desk.n_weighed):
+        i = lists[WEIGHED, k]
         plans[i].change = 0.0
         held, price = plans[i].held, prices.last[i]
         if math.isnan(weights[i]) or (weights[i] == 0.0 and held == 0.0) or not price > 0.0:
@@ -189,8 +201,10 @@ def _weigh(
     confidence: Floats,
     session: int,
 ) -> float:
-    """Apply the risk rules to target weights, in place, and put the shares to trade into ``change``."""
-    list_held(desk, symbols, lists)
+    """Apply the risk rules to target weights, in place, and put the shares to trade into ``change``.
+
+    Rules look at what is to be held or is held; the rest is to be nothing and is.
+    """
     equity = _prudent_equity(desk, symbols, prices, lists)
     for i in range(len(weights)):
         plan = plans[i]
@@ -212,10 +226,15 @@ def _weigh(
             )
     if not equity > 0.0:
         weights[:] = 0.0
-    _check_prices(desk, prices, plans, events, weights, session)
-    _limit(desk, prices, plans, events, weights, confidence)
-    _cap_gross(desk, plans, events, weights)
-    _size(desk, prices, plans, weights, equity)
+    desk.n_weighed = 0
+    for i in range(len(weights)):
+        if weights[i] != 0.0 or plans[i].held != 0.0:
+            lists[WEIGHED, desk.n_weighed] = i
+            desk.n_weighed += 1
+    _check_prices(desk, prices, plans, events, lists, weights, session)
+    _limit(desk, prices, plans, events, lists, weights, confidence)
+    _cap_gross(desk, plans, events, lists, weights)
+    _size(desk, prices, plans, lists, weights, equity)
     return equity
 
 
@@ -242,7 +261,8 @@ def _place(
     weights: Floats,
 ) -> None:
     """Put the orders for ``change`` into the book, by symbol."""
-    for i in range(len(weights)):
+    for k in range(desk.n_weighed):
+        i = lists[WEIGHED, k]
         change = plans[i].change
         if change == 0.0:
             continue

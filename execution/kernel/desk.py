@@ -15,8 +15,10 @@ NEVER = -(1 << 40)  # the session of the last bar of a symbol that had none
 DUST = 1e-9  # shares; less is nothing
 # The moments of a bar: buy-ins and ruin; the open; the range; the stops of what was opened within it; the close
 FORCED, AT_THE_OPEN, IN_THE_RANGE, AFTER, AT_THE_CLOSE = range(5)
-# Rows of ``lists``: rows of open orders by age; those active on this bar by symbol and age; symbols held; room to sort
-OPEN_ORDERS, BY_SYMBOL, HELD, PLACES = range(4)
+# Rows of ``lists``: rows of open orders by age; those active on this bar by symbol and age; symbols held; symbols that
+# a decision is about; room to sort and to merge
+OPEN_ORDERS, BY_SYMBOL, HELD, WEIGHED, ROOM = range(5)
+LISTS = 5
 
 
 def _fields(kind: type, names: str) -> list[tuple[str, Any]]:
@@ -37,7 +39,7 @@ def _scalars(table: type) -> list[tuple[str, Any]]:
 DESK = np.dtype(
     _fields(np.int64, "next_order is_started is_ruined is_stale is_summed has_buy_in has_fresh t")
     + _fields(np.int64, "order reason moment is_exact is_forced obstacle")
-    + _fields(np.int64, "n_fills n_orders n_actions n_events n_open n_active n_held n_admitted")
+    + _fields(np.int64, "n_fills n_orders n_actions n_events n_open n_active n_held n_weighed n_admitted")
     + _fields(np.float64, "cash net gross traded sec_rate taf taf_maximum")
     + _fields(np.float64, " ".join(FLOWS))
     + _scalars(Rules)
@@ -80,7 +82,7 @@ class Arrays(NamedTuple):
     fills: Records  # FILL
     actions: Records  # ACTION
     events: Records  # RISK_EVENT
-    lists: Ints  # (4, M)
+    lists: Ints  # (5, M)
 
 
 class Tape(NamedTuple):

@@ -173,7 +173,7 @@ def close_due(
     reference = _exit_at(desk, symbol)
     look(tape, symbol, desk.t, i)
     desk.order = -1
-    fill(desk, symbols, fills, i, -symbol.quantity, reference, math.nan)
+    fill(desk, symbols, fills, lists, i, -symbol.quantity, reference, math.nan)
     rest = -symbol.quantity
     if abs(rest) >= DUST:
         symbol.is_leaving = 1

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from execution.kernel.costs import adverse, commission, sale_fees
-from execution.kernel.desk import AT_THE_CLOSE, DUST, IN_THE_RANGE, Tape
+from execution.kernel.desk import AT_THE_CLOSE, DUST, HELD, IN_THE_RANGE, Tape
 from execution.kernel.types import (
     CAP,
     CASH,
     MARGIN,
     NOT_SHORTABLE,
     NOTHING,
+    Ints,
     Records,
 )
 from transforms.operators.compiled import compiled_with_package as compiled
@@ -49,12 +50,16 @@ def look(tape: Tape, symbol: Any, t: int, i: int) -> None:
 
 
 @compiled
-def _sum_up(desk: Any, symbols: Records) -> None:
-    """Sum positions at last prices into ``net`` and ``gross``, once a bar before buying power is asked for."""
+def _sum_up(desk: Any, symbols: Records, lists: Ints) -> None:
+    """Sum positions at last prices into ``net`` and ``gross``, once a bar before buying power is asked for.
+
+    The list of what is held has them all: what would be the first new position of a bar asks.
+    """
     net, gross = 0.0, 0.0
-    for i in range(len(symbols)):
-        if symbols[i].quantity != 0.0:
-            value = symbols[i].quantity * symbols[i].last
+    for h in range(desk.n_held):
+        symbol = symbols[lists[HELD, h]]
+        if symbol.quantity != 0.0:
+            value = symbol.quantity * symbol.last
             net += value
             gross += abs(value)
     desk.net = net
@@ -130,6 +135,7 @@ def fill(
     desk: Any,
     symbols: Records,
     fills: Records,
+    lists: Ints,
     i: int,
     want: float,
     reference: float,
@@ -159,7 +165,7 @@ def fill(
     closing = min(abs(held), shares) if side * held < 0.0 else 0.0
     if not desk.is_forced and shares > closing and (desk.is_margin or side > 0.0):
         if desk.is_margin and not desk.is_summed:
-            _sum_up(desk, symbols)
+            _sum_up(desk, symbols, lists)
         if not _pays(desk, symbol, side, shares, price):
             shares = _reach(desk, symbol, side, shares, price, closing)
             desk.obstacle = MARGIN if desk.is_margin else CASH

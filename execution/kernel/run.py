@@ -9,13 +9,12 @@ import numpy as np
 from execution.kernel.bar import loop, warm
 from execution.kernel.checks import check
 from execution.kernel.decisions import decide_here
-from execution.kernel.desk import DESK, OPEN_ORDERS, PLAN, SYMBOL, Arrays, Prices, Tape
+from execution.kernel.desk import DESK, HELD, LISTS, OPEN_ORDERS, PLAN, SYMBOL, Arrays, Prices, Tape
 from execution.kernel.state import State
 from execution.kernel.types import (
     ACTION,
     FILL,
     FLOWS,
-    OPEN,
     ORDER,
     POSITION,
     REPLACED,
@@ -75,8 +74,9 @@ def run(
     warm(arrays.prices, plain.close, plain.split_ratio, plain.session, first)
     curve = np.zeros((last - first, 4 + len(FLOWS)))
     quantity = np.zeros((last - first if keeps_positions else 0, count))
-    weights = np.full(wanted.weight.shape, np.nan)
     t, row = first, int(np.searchsorted(wanted.bar, first))
+    weights = wanted.weight.copy()
+    weights[:row] = weights[row + decided :] = np.nan
     while True:
         t, row = loop(arrays, tape, wanted, sent, weights, row, t, first, last, curve, quantity)
         if t == last:
@@ -222,7 +222,7 @@ def _tape(market: Market, costs: CostTable) -> Tape:
 def _arrays(state: State, rules: Rules, costs: CostTable, *, bars: int, sent: int) -> Arrays:
     """Lay out the arrays of a run; logs begin with what it may need, within reason, and grow.
 
-    Zeroed pages that are never written to take no memory.
+    Pages of a log that are never written to take no memory.
     """
     desk = np.zeros(1, DESK)
     for scalars in (rules, costs):
@@ -235,7 +235,6 @@ def _arrays(state: State, rules: Rules, costs: CostTable, *, bars: int, sent: in
     desk["next_order"] = state.next_order
     desk["is_started"] = state.is_started
     desk["is_ruined"] = state.is_ruined
-    desk["is_stale"] = 1
     count, open_now = len(state.quantity), len(state.orders)
     desk["n_orders"] = desk["n_open"] = open_now
     symbols = np.zeros(count, SYMBOL)
@@ -244,19 +243,22 @@ def _arrays(state: State, rules: Rules, costs: CostTable, *, bars: int, sent: in
         symbols[name] = state.positions[name]
     slack = 6 * count + open_now + 1 + 4 * min(bars, 256)
     room = slack + min(sent, _ROOM)
-    orders = np.zeros(room, ORDER)
+    orders = np.empty(room, ORDER)
     orders[:open_now] = state.orders
-    lists = np.zeros((4, room), np.int64)
+    lists = np.empty((LISTS, room), np.int64)
     lists[OPEN_ORDERS, :open_now] = np.arange(open_now)
+    held = np.flatnonzero(state.quantity)
+    lists[HELD, : len(held)] = held
+    desk["n_held"] = len(held)
     return Arrays(
         desk=desk,
         symbols=symbols,
         prices=Prices(np.zeros(count), np.zeros(count), np.zeros(count, np.int64)),
         plans=np.zeros(count, PLAN),
         orders=orders,
-        fills=np.zeros(room, FILL),
-        actions=np.zeros(slack, ACTION),
-        events=np.zeros(slack, RISK_EVENT),
+        fills=np.empty(room, FILL),
+        actions=np.empty(slack, ACTION),
+        events=np.empty(slack, RISK_EVENT),
         lists=lists,
     )
 
@@ -269,10 +271,10 @@ def _grown(arrays: Arrays, sent: int) -> Arrays:
     for name in _LOGS:
         log, used = getattr(arrays, name), int(desk[f"n_{name}"])
         if len(log) < used + slack:
-            larger[name] = np.zeros(2 * used + slack, log.dtype)
+            larger[name] = np.empty(2 * used + slack, log.dtype)
             larger[name][:used] = log[:used]
     rows = len(larger.get("orders", arrays.orders))
-    lists = np.zeros((4, rows), np.int64)
+    lists = np.empty((LISTS, rows), np.int64)
     lists[:, : arrays.lists.shape[1]] = arrays.lists
     return arrays._replace(lists=lists, **larger)
 
@@ -280,12 +282,11 @@ def _grown(arrays: Arrays, sent: int) -> Arrays:
 def _keep(state: State, arrays: Arrays) -> None:
     """Carry the account over into the state."""
     desk = arrays.desk[0]
-    log = arrays.orders[: desk["n_orders"]]
     state.cash = float(desk["cash"])
     state.quantity = arrays.symbols["quantity"].copy()
     for name in POSITION.names or ():
         state.positions[name] = arrays.symbols[name]
-    state.orders = log[log["status"] == OPEN]
+    state.orders = arrays.orders[arrays.lists[OPEN_ORDERS, : desk["n_open"]]]
     state.orders["tried_bar"] = -1
     state.next_order = int(desk["next_order"])
     state.is_started = bool(desk["is_started"])
