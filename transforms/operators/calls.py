@@ -7,7 +7,9 @@ supply. Arguments are SQL expressions over the columns of the relation, further 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from transforms.errors import QuantmillError
 from transforms.operators.catalogue import Operator, operators
@@ -15,6 +17,9 @@ from transforms.operators.catalogue import Operator, operators
 _QUOTED_CALL = re.compile(r'"([a-z][a-z0-9_]*\([^"]*\))"')
 _CALL = re.compile(r"([a-z][a-z0-9_]*)\((.*)\)", re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?")
+
+
+Work = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -32,18 +37,45 @@ class Call:
         return inner + self.operator.lookahead(*self.parameters)
 
     @property
-    def operators(self) -> tuple[Operator, ...]:
-        """The operator and those of the calls within."""
-        inner = [part.operators for part in self.series if isinstance(part, Call)]
-        return (self.operator, *(operator for found in inner for operator in found))
+    def memory(self) -> float:
+        """How many bars before its own the value may depend on, given the values of the calls within."""
+        return self.operator.memory(*self.parameters)
+
+    @property
+    def work(self) -> Work:
+        """What is to be computed: calls of operators that share their work over the same are one."""
+        return self.operator.compute, self.series, self.parameters
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The call and those within."""
+        inner = [part.calls for part in self.series if isinstance(part, Call)]
+        return (self, *(call for found in inner for call in found))
 
     @property
     def expressions(self) -> tuple[str, ...]:
         """The SQL expressions that must be read to compute it."""
-        found: list[str] = []
-        for part in self.series:
-            found += part.expressions if isinstance(part, Call) else [part]
-        return tuple(found)
+        return tuple(part for call in self.calls for part in call.series if isinstance(part, str))
+
+
+def depths(calls: Iterable[Call]) -> dict[Work, float]:
+    """Return on how many bars before the wanted ones the values of all work are needed, calls within included.
+
+    It is infinite, for all bars, where they go into what rests on its whole history.
+    """
+    found: dict[Work, float] = {}
+
+    def descend(call: Call, depth: float) -> None:
+        if depth <= found.get(call.work, -1):
+            return
+        found[call.work] = depth
+        for part in call.series:
+            if isinstance(part, Call):
+                descend(part, depth + call.memory)
+
+    for call in calls:
+        descend(call, 0)
+    return found
 
 
 def find_calls(sql: str) -> dict[str, Call]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ MODES = ("symbol", "session", "all")
 _FLOATS = ("FLOAT", "DOUBLE")
 _AS_THEY_ARE = " using compression uncompressed"
 _NEVER = np.iinfo(np.int64).max
+_BOUNDS = "refreshed_bounds"
 
 # Rows that are read at a time: those of DuckDB's row groups.
 _READ_ROWS = 122_880
@@ -105,11 +107,8 @@ def _asked(connection: Any, planned: Plan, question: str) -> list[Any]:
     """Return what DuckDB answers about the model's SQL; over no rows, with the columns of the stream."""
     columns = ", ".join(f'"{name}"' for name in planned.columns)
     rows = connection.execute(f"select {columns} from {planned.relation} limit 0").to_arrow_table()
-    connection.register(ROWS, schema_of(planned, rows.schema).empty_table())
-    try:
+    with _registered(connection, ROWS, schema_of(planned, rows.schema).empty_table()):
         answer: list[Any] = connection.execute(f"{question} {planned.sql}").fetchall()
-    finally:
-        connection.unregister(ROWS)
     return answer
 
 
@@ -156,7 +155,7 @@ def _first_change(connection: Any, reach_back: int) -> str | None:
 
 def _refresh_across(connection: Any, planned: Plan, target: str, everything: bool, reach_back: int) -> None:
     """Compute calls across symbols: a bar's values depend on that bar alone, so only the replaced ones are read."""
-    reading = planned.reading
+    reading = planned.reading()
     if not everything:
         since = _first_change(connection, reach_back)
         if since is None:
@@ -168,16 +167,24 @@ def _refresh_across(connection: Any, planned: Plan, target: str, everything: boo
 
 
 def _refresh_along(connection: Any, planned: Plan, target: str, everything: bool, reach_back: int) -> None:
-    """Compute calls along each symbol's bars: all of them are read, those from the first changed one on replaced."""
-    reading = planned.reading
-    if not everything:
-        reading += f" where symbol in (select symbol from {CHANGED})"
-    rows = _read(connection, planned, reading)
-    wanted = rows.starts[:-1].copy()
-    if not everything:
-        wanted = _wanted(connection, rows, planned.lookahead, reach_back)
-        _delete(connection, rows, wanted, target, reach_back)
-    _write(connection, planned, rows, wanted, target, everything)
+    """Compute calls along each symbol's bars; of the changed symbols, from the first changed bar on.
+
+    Of all their bars only the key is read then, and what calls rest on that remember everything; of the last bars, as
+    many before the first changed one as the others look back, all the rest.
+    """
+    if everything:
+        rows = _read(connection, planned, planned.reading())
+        _write(connection, planned, rows, rows.starts[:-1].copy(), target, everything)
+        return
+    of_changed = f"where symbol in (select symbol from {CHANGED})"
+    history = _read(connection, planned.history, f"{planned.history.reading()} {of_changed}")
+    wanted = _wanted(connection, history, planned.lookahead, reach_back)
+    rows = _read_from(
+        connection, planned.recent, history, np.maximum(wanted - planned.memory, history.starts[:-1])
+    )
+    _delete(connection, history, wanted, target, reach_back)
+    wanted += rows.starts[1:] - history.starts[1:]
+    _write(connection, planned, rows, wanted, target, everything, history)
 
 
 def _read(connection: Any, planned: Plan, reading: str) -> SortedRows:
@@ -185,18 +192,35 @@ def _read(connection: Any, planned: Plan, reading: str) -> SortedRows:
     return read_rows(planned, connection.sql(reading).to_arrow_reader(_READ_ROWS).read_all())
 
 
+def _read_from(connection: Any, planned: Plan, history: SortedRows, firsts: Rows) -> SortedRows:
+    """Return of each symbol the rows from this one of its history on."""
+    bounds = _bounds(history, history.symbols, firsts)
+    # The literal is pushed down into the scans; the join keeps each symbol to its own rows.
+    since = int(history.bar_at[firsts].min()) if len(firsts) else 0
+    source = (
+        f"(select rows.* from {planned.relation} as rows inner join {_BOUNDS} as bounds "
+        "on rows.symbol = bounds.symbol and rows.bar_at >= bounds.first "
+        f"where rows.bar_at >= make_timestamp({since}))"
+    )
+    with _registered(connection, _BOUNDS, bounds):
+        return _read(connection, planned, planned.reading(source))
+
+
 def _write(
-    connection: Any, planned: Plan, rows: SortedRows, wanted: Rows, target: str, everything: bool
+    connection: Any,
+    planned: Plan,
+    rows: SortedRows,
+    wanted: Rows,
+    target: str,
+    everything: bool,
+    history: SortedRows | None = None,
 ) -> None:
-    """Make the table of the stream of rows, or add them to it."""
+    """Make the table of the stream of rows, or add them to it; ``history`` as in ``stream``."""
     if everything:
         _create(connection, planned, target)
     threads = int(connection.execute("select current_setting('threads')").fetchone()[0])
-    connection.register(ROWS, stream(planned, rows, wanted, threads))
-    try:
+    with _registered(connection, ROWS, stream(planned, rows, wanted, threads, history)):
         connection.execute(f"insert into {target} {planned.sql}")
-    finally:
-        connection.unregister(ROWS)
 
 
 def _create(connection: Any, planned: Plan, target: str) -> None:
@@ -229,23 +253,28 @@ def _wanted(connection: Any, rows: SortedRows, lookahead: int, reach_back: int) 
 def _delete(connection: Any, rows: SortedRows, wanted: Any, target: str, reach_back: int) -> None:
     """Delete what the stream replaces, and what changed symbols no longer have."""
     table = target.rsplit(".", maxsplit=1)[-1]
-    ends = rows.starts[1:]
-    kept = [i for i in range(len(rows.symbols)) if wanted[i] < ends[i]]
-    bounds = pa.table(
-        {
-            "symbol": pa.array([rows.symbols[i] for i in kept], pa.string()),
-            "first": pa.array([int(rows.bar_at[wanted[i]]) for i in kept], pa.int64()).cast(
-                pa.timestamp("us")
-            ),
-        }
-    )
-    connection.register("refreshed_bounds", bounds)
-    try:
+    kept = np.flatnonzero(wanted < rows.starts[1:])
+    bounds = _bounds(rows, [rows.symbols[i] for i in kept], wanted[kept])
+    with _registered(connection, _BOUNDS, bounds):
         connection.execute(
             f"delete from {target} using (select symbol, min(first) as first from ("
-            "select symbol, first from refreshed_bounds "
+            f"select symbol, first from {_BOUNDS} "
             f"union all select symbol, changed_from from {_changed(reach_back)}) group by symbol) as bounds "
             f"where {table}.symbol = bounds.symbol and {table}.bar_at >= bounds.first"
         )
+
+
+def _bounds(rows: SortedRows, symbols: list[str], firsts: Rows) -> pa.Table:
+    """Return the moments of these symbols' first rows."""
+    moments = pa.array(rows.bar_at[firsts], pa.int64()).cast(pa.timestamp("us"))
+    return pa.table({"symbol": pa.array(symbols, pa.string()), "first": moments})
+
+
+@contextmanager
+def _registered(connection: Any, name: str, data: Any) -> Iterator[None]:
+    """Let queries find the data under a name."""
+    connection.register(name, data)
+    try:
+        yield
     finally:
-        connection.unregister("refreshed_bounds")
+        connection.unregister(name)

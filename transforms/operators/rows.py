@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from transforms.errors import QuantmillError
 from transforms.operators.catalogue import Array, Rows
@@ -15,6 +16,8 @@ from transforms.operators.execute import Plan, series_name
 
 # Runs of rows beyond which moving row by row is quicker than moving runs.
 _MOST_RUNS = 20_000
+
+_NO_ROWS = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -30,18 +33,18 @@ class SortedRows:
     """
 
     table: pa.Table
-    expressions: tuple[pa.ChunkedArray, ...]
+    expressions: dict[str, pa.ChunkedArray]
     symbols: list[str]
     starts: Rows
     bar_at: Rows
 
-    def series(self, low: int, high: int) -> list[Array]:
+    def series(self, low: int, high: int) -> dict[str, Array]:
         """Return the plan's expressions of rows [low, high) in doubles, NaN for NULL.
 
         They are copied when they are computed on, a few symbols at a time, and not as a whole: it would be as much
         memory again as was read, and memory that is used for the first time is slow.
         """
-        return [_as_doubles(column.slice(low, high - low)) for column in self.expressions]
+        return {text: _as_doubles(column.slice(low, high - low)) for text, column in self.expressions.items()}
 
 
 def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
@@ -70,23 +73,28 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
                 f"{plan_.relation}: symbol and bar_at must be a key; {table.column('symbol')[where]} at {moment} "
                 "is there twice"
             )
-    starts = np.searchsorted(segment, np.arange(segments + 1)).astype(np.int64)
-    columns = [text if text in plan_.columns else series_name(i) for i, text in enumerate(plan_.expressions)]
-    expressions = tuple(table.column(name) for name in columns)
+    starts = np.searchsorted(segment, np.arange(segments + 1, dtype=segment.dtype)).astype(np.int64)
+    expressions = {
+        text: table.column(text if text in plan_.columns else series_name(i))
+        for i, text in enumerate(plan_.expressions)
+    }
     return SortedRows(table.select(list(plan_.columns)), expressions, symbols, starts, bar_at)
 
 
 def _ranked(column: pa.ChunkedArray) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return every value once, ascending, and for each row which of them it has.
 
-    Only the values that differ are sorted. The ranks are as small as they fit: sorting by small numbers is quicker.
+    Rows that follow each other with one value are looked at as one, and only the values that differ are sorted. The
+    ranks are as small as they fit: sorting by small numbers is quicker.
     """
-    encoded = column.dictionary_encode().combine_chunks()
+    runs = pc.run_end_encode(column).chunks
+    lengths = [np.diff(run.run_ends.to_numpy(), prepend=0) for run in runs]
+    encoded = pa.chunked_array([run.values for run in runs], column.type).dictionary_encode().combine_chunks()
     values: npt.NDArray[Any] = encoded.dictionary.to_numpy(zero_copy_only=False)
     order = np.argsort(values)
     rank = np.empty(len(values), dtype=np.min_scalar_type(len(values)))
     rank[order] = np.arange(len(values))
-    return values[order], rank[encoded.indices.to_numpy()]
+    return values[order], np.repeat(rank[encoded.indices.to_numpy()], np.concatenate([_NO_ROWS, *lengths]))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from transforms.operators.catalogue import Array, Rows, Segments
-from transforms.operators.execute import Evaluation, Plan
+from transforms.operators.execute import Evaluation, Frame, Plan
 from transforms.operators.rows import SortedRows
 
 Memory = npt.NDArray[np.uint8]
@@ -42,7 +42,9 @@ def schema_of(plan: Plan, columns: pa.Schema) -> pa.Schema:
     return columns
 
 
-def stream(plan: Plan, rows: SortedRows, wanted: Rows, threads: int) -> pa.RecordBatchReader:
+def stream(
+    plan: Plan, rows: SortedRows, wanted: Rows, threads: int, history: SortedRows | None = None
+) -> pa.RecordBatchReader:
     """Return the wanted rows with every call's column, in order, in batches of a row group.
 
     Args:
@@ -50,6 +52,7 @@ def stream(plan: Plan, rows: SortedRows, wanted: Rows, threads: int) -> pa.Recor
         rows: The relation's rows.
         wanted: First wanted row of each segment; shape (segments,).
         threads: How many chunks are in work at once.
+        history: All rows of the same segments, for the calls that need them; None where ``rows`` are all.
     """
     table = rows.table
     if not np.array_equal(wanted, rows.starts[:-1]):
@@ -59,10 +62,12 @@ def stream(plan: Plan, rows: SortedRows, wanted: Rows, threads: int) -> pa.Recor
         return table.to_reader(max_chunksize=_ROW_GROUP)
     schema = schema_of(plan, table.schema)
 
-    def compute(chunk: tuple[int, int]) -> list[Array]:
-        return _compute(plan, rows, wanted, *chunk)
+    history = history or rows
 
-    values = _in_order(compute, list(_chunks(rows.starts)), threads)
+    def compute(chunk: tuple[int, int]) -> list[Array]:
+        return _compute(plan, rows, wanted, history, *chunk)
+
+    values = _in_order(compute, list(_chunks(history.starts)), threads)
     return pa.RecordBatchReader.from_batches(schema, _batches(schema, table, values, threads))
 
 
@@ -175,16 +180,24 @@ def _chunks(starts: Rows) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _compute(plan: Plan, rows: SortedRows, wanted: Rows, first: int, last: int) -> list[Array]:
+def _compute(
+    plan: Plan, rows: SortedRows, wanted: Rows, history: SortedRows, first: int, last: int
+) -> list[Array]:
     """Compute the calls for segments [first, last) and return their wanted rows."""
-    low, high = int(rows.starts[first]), int(rows.starts[last])
-    starts = rows.starts[first : last + 1] - low
-    segments = Segments(starts, np.clip(wanted[first:last] - low, starts[:-1], starts[1:]))
-    series = dict(zip(plan.expressions, rows.series(low, high), strict=True))
-    computed = Evaluation(segments, series)
-    values = [computed.value(call, inner=False) for call in plan.calls.values()]
-    if np.array_equal(segments.wanted, starts[:-1]):
+    counts = rows.starts[first + 1 : last + 1] - wanted[first:last]
+    recent = _frame(rows, counts, first, last)
+    computed = Evaluation(plan, recent, recent if history is rows else _frame(history, counts, first, last))
+    values = [computed.value(call) for call in plan.calls.values()]
+    segments = recent.segments
+    if np.array_equal(segments.wanted, segments.starts[:-1]):
         return values
-    spans = zip(segments.wanted, starts[1:], strict=True)
+    spans = zip(segments.wanted, segments.starts[1:], strict=True)
     keep = np.concatenate([np.arange(start, end) for start, end in spans])
     return [value[keep] for value in values]
+
+
+def _frame(rows: SortedRows, counts: Rows, first: int, last: int) -> Frame:
+    """Return the rows of segments [first, last), of which the last so many are wanted."""
+    low, high = int(rows.starts[first]), int(rows.starts[last])
+    starts = rows.starts[first : last + 1] - low
+    return Frame(Segments(starts, starts[1:] - counts), rows.series(low, high))

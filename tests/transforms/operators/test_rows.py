@@ -37,7 +37,9 @@ def delivered(rows: list[tuple[str, int, float | None]]) -> pa.Table:
 
 
 def test_columns_are_read_once_and_other_expressions_as_series() -> None:
-    assert planned().reading == 'select "symbol", "bar_at", "x", cast(x + 1 as double) as "series 1" from s.t'
+    assert (
+        planned().reading() == 'select "symbol", "bar_at", "x", cast(x + 1 as double) as "series 1" from s.t'
+    )
 
 
 def test_rows_ascend_by_symbol_and_bar_with_their_series() -> None:
@@ -46,8 +48,8 @@ def test_rows_ascend_by_symbol_and_bar_with_their_series() -> None:
     assert rows.starts.tolist() == [0, 2, 4]
     assert rows.table.column("symbol").to_pylist() == ["A", "A", "B", "B"]
     assert rows.table.column("x").to_pylist() == [None, 2, 3, 4]
-    np.testing.assert_array_equal(rows.series(0, 4), [[np.nan, 2, 3, 4], [np.nan, 3, 4, 5]])
-    np.testing.assert_array_equal(rows.series(1, 3), [[2, 3], [3, 4]])
+    np.testing.assert_array_equal(list(rows.series(0, 4).values()), [[np.nan, 2, 3, 4], [np.nan, 3, 4, 5]])
+    assert {text: x.tolist() for text, x in rows.series(1, 3).items()} == {"x": [2, 3], "x + 1": [3, 4]}
     assert np.diff(rows.bar_at).tolist() == [86_400_000_000, -86_400_000_000, 86_400_000_000]
 
 
@@ -62,7 +64,7 @@ def test_moving_runs_and_moving_rows_come_to_the_same(
     pieces = [whole.slice(a, b - a) for a, b in pairwise(cuts)]
     rows = read_rows(planned(), pa.concat_tables([pieces[i] for i in (3, 0, 4, 2, 1)]))
     assert rows.table.column("x").to_pylist() == [float(i) for i in range(400)]
-    assert rows.series(90, 310)[1].tolist() == [float(i + 1) for i in range(90, 310)]
+    assert rows.series(90, 310)["x + 1"].tolist() == [float(i + 1) for i in range(90, 310)]
     assert rows.starts.tolist() == [50 * i for i in range(9)]
 
 

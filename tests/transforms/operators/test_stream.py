@@ -38,15 +38,19 @@ def planned() -> Plan:
 
 
 @pytest.fixture
-def rows(planned: Plan) -> SortedRows:
+def table() -> pa.Table:
     count = sum(LENGTHS)
     symbols = [f"S{i}" for i, length in enumerate(LENGTHS) for _ in range(length)]
     bars = [bar for length in LENGTHS for bar in range(length)]
     x = np.random.default_rng(1).normal(100, 1, count)
     x[50] = np.nan
-    table = pa.table(
+    return pa.table(
         {"symbol": symbols, "bar_at": pa.array(bars, pa.timestamp("us")), "x": pa.array(x, from_pandas=True)}
     )
+
+
+@pytest.fixture
+def rows(planned: Plan, table: pa.Table) -> SortedRows:
     return read_rows(planned, table)
 
 
@@ -54,7 +58,7 @@ def expected(rows: SortedRows, wanted: np.ndarray) -> dict[str, list[float | Non
     """The calls' values of the wanted rows, symbol by symbol."""
     found: dict[str, list[float | None]] = {"mean": [], "max": []}
     for first, start, end in zip(wanted, rows.starts, rows.starts[1:], strict=False):
-        x = rows.series(start, end)[0]
+        x = rows.series(start, end)["x"]
         for name, f, n in (("mean", np.mean, 3), ("max", np.max, 2)):
             values = per_window(f, n, x)[first - start :]
             found[name] += [None if np.isnan(value) else float(value) for value in values]
@@ -78,6 +82,28 @@ def test_only_wanted_rows_come_with_the_same_values(planned: Plan, rows: SortedR
     some = pa.Table.from_batches(list(stream(planned, rows, wanted, 2)))
     spans = zip(wanted, rows.starts[1:], strict=True)
     assert some.equals(everything.take(np.concatenate([np.arange(a, b) for a, b in spans])))
+
+
+def test_the_last_rows_come_to_the_same_as_all_where_what_remembers_everything_has_all(
+    table: pa.Table,
+) -> None:
+    sql = (
+        'select symbol, "ema(x, 3)" as a, "rolling_mean(ema(x, 3), 4)" as b, "lagged(x, 2)" as c, '
+        '"difference(ema(lagged(x, 1), 2), x)" as d from operators_over(s.t)'
+    )
+    planned = plan(sql, lambda _: ["symbol", "bar_at", "x"])
+    assert planned is not None
+    assert planned.memory == 3
+    whole = read_rows(planned, table)
+    wanted = whole.starts[:-1] + np.array([38, 0, 2, 71, 30])
+    everything = pa.Table.from_batches(list(stream(planned, whole, wanted, 2)))
+
+    firsts = np.maximum(wanted - 3, whole.starts[:-1])
+    spans = zip(firsts, whole.starts[1:], strict=True)
+    rows = read_rows(planned.recent, table.take(np.concatenate([np.arange(a, b) for a, b in spans])))
+    history = read_rows(planned.history, table.rename_columns(["symbol", "bar_at", "series 0"]))
+    last = rows.starts[1:] - (whole.starts[1:] - wanted)
+    assert pa.Table.from_batches(list(stream(planned, rows, last, 2, history))).equals(everything)
 
 
 def test_nothing_wanted_is_an_empty_stream_with_its_columns(planned: Plan, rows: SortedRows) -> None:
