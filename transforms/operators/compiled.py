@@ -28,7 +28,9 @@ def compiled(function: _F) -> _F:
 def compiled_sum(function: _F) -> _F:
     """As ``compiled``, for loops over one window: sums may be vectorised (their terms regrouped).
 
-    The grouping depends on the window's length only, so a value still depends on its window alone.
+    The grouping depends on the window's length only, so a value still depends on its window alone. They must write
+    into no array: where one lies close behind another, a loop that reads the one and writes the other is carried out
+    in another way, and what may be regrouped comes out otherwise in the last bit.
     """
     return _compiled(function, fastmath={"reassoc", "nsz", "contract"})
 

@@ -104,6 +104,14 @@ def growth_over_minutes(segments: Segments, stretch: Array, ended: Array, x: Arr
 
 
 @compiled_sum
+def _sum(x: Array) -> float:
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i]
+    return total
+
+
+@compiled
 def _realised_variance(
     starts: Rows, wanted: Rows, stretch: Array, first: Array, last: Array, n: int
 ) -> Array:
@@ -120,10 +128,7 @@ def _realised_variance(
             before, now, count = last[t], stretch[t], count + 1
             if t < wanted[s] or count < n:
                 continue
-            total = 0.0
-            for i in range(count - n, count):
-                total += squares[i]
-            out[t] = total / n
+            out[t] = _sum(squares[count - n : count]) / n
     return out
 
 

@@ -12,8 +12,8 @@ _ROUNDING = 1e-12
 
 
 @compiled_sum
-def _residuals(y: Array, x: Array, out: Array) -> tuple[float, float]:
-    """Write the residuals of y on x and a constant into ``out``; return slope and y's sum of squares."""
+def _line(y: Array, x: Array) -> tuple[float, float, float, float]:
+    """Return the slope of y on x and a constant, the means of y and x, and y's sum of squares."""
     n = len(y)
     mean_x, mean_y = 0.0, 0.0
     for i in range(n):
@@ -26,10 +26,13 @@ def _residuals(y: Array, x: Array, out: Array) -> tuple[float, float]:
         xx += dx * dx
         xy += dx * dy
         yy += dy * dy
-    slope = xy / xx if xx > 0 else np.nan
-    for i in range(n):
+    return (xy / xx if xx > 0 else np.nan), mean_y, mean_x, yy
+
+
+@compiled
+def _subtract_line(out: Array, y: Array, x: Array, slope: float, mean_y: float, mean_x: float) -> None:
+    for i in range(len(out)):
         out[i] = y[i] - mean_y - slope * (x[i] - mean_x)
-    return slope, yy
 
 
 @compiled_sum
@@ -62,9 +65,11 @@ def _spread(starts: Rows, wanted: Rows, y: Array, x: Array, n: int) -> tuple[Arr
     e = np.empty(n)
     for s in range(len(wanted)):
         for t in range(max(wanted[s], starts[s] + n - 1), starts[s + 1]):
-            slope, squares = _residuals(y[t - n + 1 : t + 1], x[t - n + 1 : t + 1], e)
+            y_window, x_window = y[t - n + 1 : t + 1], x[t - n + 1 : t + 1]
+            slope, mean_y, mean_x, squares = _line(y_window, x_window)
             if np.isnan(slope):
                 continue
+            _subtract_line(e, y_window, x_window, slope, mean_y, mean_x)
             slopes[t] = slope
             left = _sum_of_squares(e)
             if left > squares * _ROUNDING * _ROUNDING:

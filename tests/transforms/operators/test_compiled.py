@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import importlib
 from pathlib import Path
@@ -25,6 +26,20 @@ def test_kernels_call_those_of_their_own_file_and_of_the_shared_one() -> None:
                 home = value.py_func.__module__.rsplit(".", maxsplit=1)[-1]
                 assert home in (path.stem, compiled.SHARED), f"{path.stem} imports a kernel of {home}"
     assert kernels > 50
+
+
+def test_kernels_whose_terms_may_be_regrouped_write_into_no_array() -> None:
+    """How such a loop is carried out, and so the last bit, would depend on where arrays lie in memory."""
+    folder = Path(transforms.operators.__file__).parent
+    kernels = 0
+    for path in folder.glob("*.py"):
+        for value in vars(importlib.import_module(f"transforms.operators.{path.stem}")).values():
+            if isinstance(value, Dispatcher) and value.targetoptions.get("fastmath"):
+                kernels += 1
+                assert "STORE_SUBSCR" not in {step.opname for step in dis.get_instructions(value.py_func)}, (
+                    value
+                )
+    assert kernels > 3
 
 
 def test_packages_kernels_are_kept_under_a_digest_of_all_of_its_files() -> None:
