@@ -1,14 +1,17 @@
-"""Many configs of one strategy on one panel: what each comes to, on threads, without a table or a row in Python."""
+"""Many configs of a strategy on one panel: what each comes to, on threads, without a table or a row in Python."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
+from execution.combination import Alone, member_book, together, trade_alone
+from execution.combined_trials import CombinedTrial, Shared, uses
 from execution.config import BookConfig
 from execution.evaluation import evaluate
 from execution.kernel.types import Targets
@@ -24,6 +27,8 @@ from transforms.warehouse import Warehouse
 
 # Trials that wait for a thread: a few, for their scores stay in memory.
 _WAITING = 4
+
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -76,32 +81,53 @@ class Sweep:
             batches: Scores with the (number, config) of the trials that trade on them; asked for one after the other,
                 while trials of the one before are still in work.
         """
-        done: list[Evaluation] = []
-
-        def finish(future: Future[Evaluation]) -> None:
-            done.append(future.result())
-            self._on_done(len(done))
-
         with ThreadPoolExecutor(self._threads) as pool:
-            waiting: deque[Future[Evaluation]] = deque()
+            work = _Work(pool, self._threads, self._on_done)
             for scores, trials in batches:
-                # Weights that depend on scores alone are built once for all trials of a portfolio. Threads take up
-                # work in order, so what a trial waits for is always done or in work.
+                # Weights that depend on scores alone are built once for all trials of a portfolio.
                 weights: dict[str, Future[Targets | None]] = {}
                 for number, config in trials:
                     terms = self._terms_of(config)
                     if isinstance(terms, QuantmillError):
-                        done.append(_failed(number, terms))
+                        work.fail(number, terms)
                         continue
                     key = digest(config.portfolio)
                     if key not in weights:
-                        weights[key] = pool.submit(_targets, scores, terms, config)
-                    waiting.append(pool.submit(self._try, number, scores, terms, config, weights[key]))
-                    while len(waiting) > self._threads + _WAITING:
-                        finish(waiting.popleft())
-            while waiting:
-                finish(waiting.popleft())
-        return sorted(done, key=lambda evaluation: evaluation.number)
+                        weights[key] = work.share(_targets, scores, terms, config)
+                    work.start(self._try, number, scores, terms, config, weights[key])
+            return work.finished()
+
+    def run_combined(
+        self, trials: Sequence[CombinedTrial], scores: Iterable[ScorePanel | QuantmillError]
+    ) -> list[Evaluation]:
+        """Return what every trial of several strategies in one account comes to; otherwise as ``run``.
+
+        What a member does alone is carried out once for all trials that share it.
+
+        Args:
+            trials: Best in the order of ``combined_trials.in_order``.
+            scores: Of each of ``combined_trials.members_of(trials)``, or why it has none; asked for one after the
+                other, while trials are in work.
+        """
+        coming, asked = iter(scores), uses(trials)
+        known = Shared[ScorePanel | QuantmillError](asked)
+        alone = Shared[Future[Alone]](asked)
+        with ThreadPoolExecutor(self._threads) as pool:
+            work = _Work(pool, self._threads, self._on_done)
+            for trial in trials:
+                found = {name: known.get(key, next, coming) for name, key in trial.scores.items()}
+                terms = self._terms_of(trial.config)
+                if isinstance(terms, QuantmillError):
+                    work.fail(trial.number, terms)
+                    continue
+                members = {
+                    name: alone.get(
+                        trial.books[name], work.share, _trade_alone, name, one, terms, trial.config
+                    )
+                    for name, one in found.items()
+                }
+                work.start(self._try_combined, trial.number, trial, terms, members)
+            return work.finished()
 
     def _try(
         self,
@@ -111,19 +137,28 @@ class Sweep:
         config: BookConfig,
         weights: Future[Targets | None],
     ) -> Evaluation:
-        try:
-            first = _first(scores)
-            metrics = evaluate(
-                scores,
-                terms,
-                config=config,
-                first=first,
-                targets=weights.result(),
-                statistics=self._statistics,
-                periods=self._periods,
-            )
-        except QuantmillError as error:
-            return _failed(number, error)
+        return self._measured(number, scores, terms, config, weights.result())
+
+    def _try_combined(
+        self, number: int, trial: CombinedTrial, terms: Terms, members: Mapping[str, Future[Alone]]
+    ) -> Evaluation:
+        alone = {name: future.result() for name, future in members.items()}
+        scores = together(alone, terms.panel, strategy=trial.strategy, config=trial.config)
+        return self._measured(number, scores, terms, trial.config, None)
+
+    def _measured(
+        self, number: int, scores: ScorePanel, terms: Terms, config: BookConfig, targets: Targets | None
+    ) -> Evaluation:
+        first = _first(scores)
+        metrics = evaluate(
+            scores,
+            terms,
+            config=config,
+            first=first,
+            targets=targets,
+            statistics=self._statistics,
+            periods=self._periods,
+        )
         return Evaluation(number, metrics, first)
 
     def _terms_of(self, config: BookConfig) -> Terms | QuantmillError:
@@ -138,8 +173,62 @@ class Sweep:
         return found if isinstance(found, QuantmillError) else replace(found, rules=kernel_rules(config))
 
 
+class _Work:
+    """Trials on threads: a few that wait for one, and those done.
+
+    Threads take up work in order, so what trials share and wait for is always done or in work.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor, threads: int, on_done: Callable[[int], None]) -> None:
+        self._pool = pool
+        self._most = threads + _WAITING
+        self._on_done = on_done
+        self._waiting: deque[Future[Evaluation]] = deque()
+        self._done: list[Evaluation] = []
+
+    def share(self, make: Callable[..., Done], *args: Any) -> Future[Done]:
+        """Carry out what several trials need."""
+        return self._pool.submit(make, *args)
+
+    def start(self, try_: Callable[..., Evaluation], number: int, *args: Any) -> None:
+        """Carry out a trial; return when not too many wait."""
+        self._waiting.append(self._pool.submit(_tried, try_, number, *args))
+        while len(self._waiting) > self._most:
+            self._finish()
+
+    def fail(self, number: int, error: QuantmillError) -> None:
+        """Note a trial that cannot be carried out."""
+        self._done.append(_failed(number, error))
+
+    def finished(self) -> list[Evaluation]:
+        """Return all trials by number, once they are done."""
+        while self._waiting:
+            self._finish()
+        return sorted(self._done, key=lambda evaluation: evaluation.number)
+
+    def _finish(self) -> None:
+        self._done.append(self._waiting.popleft().result())
+        self._on_done(len(self._done))
+
+
+def _tried(try_: Callable[..., Evaluation], number: int, *args: Any) -> Evaluation:
+    try:
+        return try_(number, *args)
+    except QuantmillError as error:
+        return _failed(number, error)
+
+
 def _failed(number: int, error: QuantmillError) -> Evaluation:
     return Evaluation(number, {}, -1, str(error))
+
+
+def _trade_alone(name: str, scores: ScorePanel | QuantmillError, terms: Terms, config: BookConfig) -> Alone:
+    if isinstance(scores, QuantmillError):
+        raise scores
+    try:
+        return trade_alone(name, scores, terms, member_book(config, name))
+    except QuantmillError as error:
+        raise QuantmillError(f"strategy.members.{name}: {error}") from error
 
 
 def _first(scores: ScorePanel) -> int:

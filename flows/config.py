@@ -346,15 +346,16 @@ def _schema_of(group: str, node: DictConfig) -> type:
     )
 
 
-def translated(group: str, error: OmegaConfBaseException) -> ConfigError:
-    """Return what OmegaConf refuses of a group as our own error."""
+def translated(place: str, error: OmegaConfBaseException) -> ConfigError:
+    """Return what OmegaConf refuses of a group, or of a part of it, as our own error."""
     key = getattr(error, "full_key", None) or getattr(error, "key", None)
-    full = f"{group}.{key}" if key else group
+    full = f"{place}.{key}" if key else place
     if "not in" in str(error) and key:
         return unknown_key(full)
+    folder = f"conf/{own_key(full)[0].split('.')[0]}/"
     if "issing mandatory value" in str(error):
-        return ConfigError(f"{full} has no value: give one with {full}=…  (conf/{group}/)")
-    return ConfigError(f"{full}: {first_line(error)}  (conf/{group}/)")
+        return ConfigError(f"{full} has no value: give one with {full}=…  ({folder})")
+    return ConfigError(f"{full}: {first_line(error)}  ({folder})")
 
 
 def all_keys() -> dict[str, str]:

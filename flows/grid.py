@@ -11,8 +11,10 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from execution.combined_config import CombinedConfig
+from execution.combined_config import AllocationConfig
+from execution.config import StrategyConfig
 from flows.config import RunConfig, keys_of, translated
+from flows.members import in_place, missing_member, own_key, parts_of, with_parts
 from transforms.errors import ConfigError, nearest
 
 GROUPS = ("strategy", "portfolio", "orders", "exits", "account", "costs", "risk")
@@ -75,48 +77,59 @@ def combinations_of(config: RunConfig) -> tuple[tuple[Axis, ...], list[Combinati
     """Return the axes of a config's grid and every combination, the last axis running fastest.
 
     Raises:
-        ConfigError: As ``axes_of``; the strategy is one of several in one account; or a value is wrong in whatever
-            combination: it names the key and the value.
+        ConfigError: As ``axes_of``; or a value is wrong in whatever combination: it names the key and the value.
     """
-    if isinstance(config.strategy, CombinedConfig):
-        raise ConfigError(
-            f"flow=sensitivity varies one strategy, strategy={config.strategy.name} has several: choose one of "
-            f"{', '.join(config.strategy.members)}, or try values of all with quantmill -m <key>=<value>,<value>"
-        )
     axes = axes_of(config)
     parts: dict[tuple[str, tuple[tuple[str, int], ...]], Any] = {}
 
-    def part(group: str, chosen: tuple[tuple[str, int], ...]) -> Any:
-        """Return a group of the config with some values, or the error that they are."""
-        if (group, chosen) not in parts:
-            values = {key: axes_by_key[key].values[place] for key, place in chosen}
+    def part(place: str, chosen: tuple[tuple[str, int], ...]) -> Any:
+        """Return a part of the config with some values, or the error that they are."""
+        if (place, chosen) not in parts:
+            values = {key: axes_by_key[key].values[number] for key, number in chosen}
             try:
-                parts[group, chosen] = _changed(config, group, values)
+                parts[place, chosen] = _changed(place, there[place], values)
             except ConfigError as error:
-                parts[group, chosen] = error
-        return parts[group, chosen]
+                parts[place, chosen] = error
+        return parts[place, chosen]
 
     axes_by_key = {axis.key: axis for axis in axes}
-    groups = {group: [a.key for a in axes if a.key.split(".")[0] == group] for group in GROUPS}
+    there = _parts_of(config)
+    keys_at = {place: [axis.key for axis in axes if axis.key.startswith(f"{place}.")] for place in there}
     found = []
     for places in product(*(range(len(axis.values)) for axis in axes)):
-        at = {axis.key: place for axis, place in zip(axes, places, strict=True)}
+        at = {axis.key: number for axis, number in zip(axes, places, strict=True)}
         values = {axis.key: axis.values[at[axis.key]] for axis in axes}
         changed = {
-            group: part(group, tuple((key, at[key]) for key in keys))
-            for group, keys in groups.items()
+            place: part(place, tuple((key, at[key]) for key in keys))
+            for place, keys in keys_at.items()
             if keys
         }
         error = next((one for one in changed.values() if isinstance(one, ConfigError)), None)
         whole = None
         if error is None:
             try:
-                whole = replace(config, **changed)
+                whole = _with_parts(config, changed)
             except ConfigError as refused:
                 error = refused
         found.append(Combination(places, values, whole, None if error is None else str(error)))
     _require_each_value_somewhere(axes, found)
     return axes, found
+
+
+def _parts_of(config: RunConfig) -> dict[str, Any]:
+    """Return place → part of the config, of all that have keys to vary: groups, or what several strategies are of."""
+    others = {group: getattr(config, group) for group in GROUPS if group != "strategy"}
+    return parts_of(config.strategy) | others
+
+
+def _with_parts(config: RunConfig, changed: Mapping[str, Any]) -> RunConfig:
+    """Return the config with other parts.
+
+    Raises:
+        ConfigError: They do not go together.
+    """
+    groups = {place: part for place, part in changed.items() if place in GROUPS}
+    return replace(config, **groups | {"strategy": with_parts(config.strategy, changed)})
 
 
 def _require_each_value_somewhere(axes: Sequence[Axis], found: Sequence[Combination]) -> None:
@@ -141,10 +154,14 @@ def _axis(config: RunConfig, key: str, values: Any) -> Axis:
         raise ConfigError(f"sensitivity.grid: {key} is no key.{nearest(group, GROUPS)}")
     known = _keys_in(config, group)
     if key not in known:
-        if any(one.startswith(f"{key}.") for one in known):
+        within = [one for one in known if one.startswith(f"{key}.")]
+        if within:
             raise ConfigError(
-                f"sensitivity.grid: {key} is a group of keys; name one of them, such as {known[0]}"
+                f"sensitivity.grid: {key} is a group of keys; name one of them, such as {within[0]}"
             )
+        _, place = own_key(key)
+        if place != group and place not in _parts_of(config) and (missing := missing_member(place)):
+            raise ConfigError(f"sensitivity.grid: {missing}")
         raise ConfigError(
             f"sensitivity.grid: {key} is no key of {_named(config, group)}.{nearest(key, known)}"
         )
@@ -163,27 +180,39 @@ def _named(config: RunConfig, group: str) -> str:
 
 def _keys_in(config: RunConfig, group: str) -> list[str]:
     """Return the keys of a group that may be varied: of a strategy, its parameters."""
-    chosen = getattr(config, group)
-    if group == "strategy":
-        parameters = chosen.parameters
+    return [
+        f"{place}.{name}"
+        for place, part in _parts_of(config).items()
+        if place.split(".")[0] == group
+        for name in _names_in(part)
+    ]
+
+
+def _names_in(part: Any) -> list[str]:
+    if isinstance(part, StrategyConfig):
+        parameters = part.parameters
         names = [item.name for item in fields(parameters)] if is_dataclass(parameters) else list(parameters)
-        return [f"strategy.parameters.{name}" for name in names]
-    return [f"{group}.{name}" for name, _ in keys_of(type(chosen)) if name != "name"]
+        return [f"parameters.{name}" for name in names]
+    names = [name for name, _ in keys_of(type(part)) if name != "name"]
+    entries = [f"shares.{name}" for name in part.shares] if isinstance(part, AllocationConfig) else []
+    return names + entries
 
 
-def _changed(config: RunConfig, group: str, values: Mapping[str, Any]) -> Any:
-    """Return a group of the config with other values, checked as an override is.
+def _changed(place: str, part: Any, values: Mapping[str, Any]) -> Any:
+    """Return a part of the config with other values, checked as an override is.
 
     Raises:
         ConfigError: A wrong type, or a value out of its range.
     """
-    node = OmegaConf.structured(getattr(config, group))
+    node = OmegaConf.structured(part)
     try:
         for key, value in values.items():
-            OmegaConf.update(node, key.split(".", maxsplit=1)[1], value)
+            OmegaConf.update(node, key.removeprefix(f"{place}."), value)
         return OmegaConf.to_object(node)
     except OmegaConfBaseException as error:
-        raise translated(group, error) from error
+        raise translated(place, error) from error
+    except ConfigError as error:
+        raise in_place(place, error) from error
 
 
 def _flat(grid: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

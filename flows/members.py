@@ -8,7 +8,9 @@ told.
 from __future__ import annotations
 
 import re
-from dataclasses import is_dataclass
+from collections.abc import Mapping
+from dataclasses import is_dataclass, replace
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -17,7 +19,7 @@ from execution.config import PortfolioConfig, StrategyConfig
 from transforms.errors import ConfigError
 
 _MEMBER = re.compile(r"strategy\.(members|portfolios)\.(\w+)")
-# Part of a combined strategy → the group whose choices stand there, and how these name their keys.
+# Where members stand in a combined strategy → the group whose choices stand there, and how these name their keys.
 _PARTS = {
     "members": ("strategy", re.compile(r"\bstrategy\.(?=(?:name|scores|parameters)\b)")),
     "portfolios": ("portfolio", re.compile(r"\bportfolio\.")),
@@ -51,13 +53,54 @@ def require_members(group: DictConfig) -> None:
     """
     if "members" not in group:
         return
-    for part, (_, named) in _PARTS.items():
+    for part in _PARTS:
         for name, node in group[part].items():
             try:
                 if isinstance(node, DictConfig):
                     OmegaConf.to_object(node)
             except ConfigError as error:
-                raise ConfigError(named.sub(f"strategy.{part}.{name}.", str(error))) from error
+                raise in_place(f"strategy.{part}.{name}", error) from error
+
+
+def in_place(place: str, error: ConfigError) -> ConfigError:
+    """Return what a part of a config refuses by the keys under which it stands: within a member, not its own.
+
+    Args:
+        place: Of the part, such as ``strategy.members.momentum`` or ``portfolio``.
+    """
+    named = _MEMBER.fullmatch(place)
+    if named is None:
+        return error
+    _, own = _PARTS[named[1]]
+    return ConfigError(own.sub(f"{place}.", str(error)))
+
+
+def parts_of(strategy: StrategyConfig) -> dict[str, Any]:
+    """Return place → part of a strategy, of all that have keys of their own; one strategy is one part."""
+    if not isinstance(strategy, CombinedConfig):
+        return {"strategy": strategy}
+    return {
+        **{f"strategy.members.{name}": member for name, member in strategy.members.items()},
+        **{f"strategy.portfolios.{name}": portfolio for name, portfolio in strategy.portfolios.items()},
+        "strategy.allocation": strategy.allocation,
+    }
+
+
+def with_parts(strategy: StrategyConfig, changed: Mapping[str, Any]) -> StrategyConfig:
+    """Return a strategy with other parts, by place as ``parts_of`` has them.
+
+    Raises:
+        ConfigError: They do not go together.
+    """
+    parts = {place: changed.get(place, part) for place, part in parts_of(strategy).items()}
+    if not isinstance(strategy, CombinedConfig):
+        return cast(StrategyConfig, parts["strategy"])
+    return replace(
+        strategy,
+        members={name: parts[f"strategy.members.{name}"] for name in strategy.members},
+        portfolios={name: parts[f"strategy.portfolios.{name}"] for name in strategy.portfolios},
+        allocation=parts["strategy.allocation"],
+    )
 
 
 def portfolios_of(strategy: StrategyConfig, portfolio: PortfolioConfig) -> dict[str, PortfolioConfig]:

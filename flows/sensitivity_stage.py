@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from execution.combined_config import CombinedConfig
 from flows.grid import Combination, combinations_of
+from flows.members import portfolios_of
 from flows.run import Run, Stage
 from flows.stages import build_basis, build_vars, decision_config, score_version
 from transforms.errors import QuantmillError
@@ -18,11 +20,9 @@ if TYPE_CHECKING:
     from execution.sensitivity import Sensitivity
     from execution.sweep import Evaluation
     from execution.types import Floats
+    from flows.config import RunConfig
 
 Batch = tuple["ScorePanel", list[tuple[int, "BookConfig"]]]
-_NO_VOLATILITY = (
-    "portfolio.weighting=inverse_volatility needs marts.features.volatility_20, which no chosen feature set has"
-)  # fmt: skip
 
 
 def _inputs(run: Run) -> Any:
@@ -71,9 +71,13 @@ def _carry_out(run: Run, fingerprint: str) -> dict[str, Any]:
 
 def _evaluate(run: Run, combinations: Sequence[Combination]) -> tuple[list[Evaluation], list[Any]]:
     """Return what every combination comes to, in order, and the sessions of the panel's bars."""
+    import numpy as np
+
+    from execution.combined_trials import CombinedTrial, in_order, members_of
     from execution.panel import load_panel, load_volatility
     from execution.rules import load_terms
     from execution.sweep import Evaluation, Sweep
+    from flows.member_scores import member_scores
 
     config = run.config
     panel = load_panel(run.warehouse)
@@ -81,13 +85,14 @@ def _evaluate(run: Run, combinations: Sequence[Combination]) -> tuple[list[Evalu
     failed: list[Evaluation] = []
     tried: list[tuple[int, StrategyConfig, BookConfig]] = []
     for number, combination in enumerate(combinations):
-        whole = combination.config
-        if whole is None:
-            failed.append(Evaluation(number, {}, -1, combination.error))
-        elif whole.portfolio.weighting == "inverse_volatility" and volatility is None:
-            failed.append(Evaluation(number, {}, -1, _NO_VOLATILITY))
+        whole, error = combination.config, combination.error
+        if whole is not None and volatility is None:
+            error = _needs_volatility(whole)
+        if whole is None or error is not None:
+            failed.append(Evaluation(number, {}, -1, error))
         else:
             tried.append((number, whole.strategy, whole.book))
+    known = np.full(panel.close.shape, np.nan) if volatility is None else volatility
     sweep = Sweep(
         load_terms=lambda book: load_terms(run.warehouse, run.home, panel, book),
         threads=config.engine.threads or os.cpu_count() or 1,
@@ -95,12 +100,28 @@ def _evaluate(run: Run, combinations: Sequence[Combination]) -> tuple[list[Evalu
         periods=config.features.periods_per_year,
         on_done=lambda done: run.display.update("sensitivity", f"trial {done:,} of {len(tried):,}"),
     )
-    if config.strategy.uses_predictions:
-        batches = _predictions(run, panel, tried)
+    if isinstance(config.strategy, CombinedConfig):
+        trials = in_order(
+            [CombinedTrial(number, cast(CombinedConfig, one), book) for number, one, book in tried]
+        )
+        members = member_scores(run, config.strategy, panel, known, members_of(trials))
+        done = sweep.run_combined(trials, members)
+    elif config.strategy.uses_predictions:
+        done = sweep.run(_predictions(run, panel, tried))
     else:
-        batches = _signals(run, panel, volatility, tried, failed)
-    done = sweep.run(batches)
+        done = sweep.run(_signals(run, panel, known, tried, failed))
     return sorted([*failed, *done], key=lambda one: one.number), list(panel.session_date)
+
+
+def _needs_volatility(config: RunConfig) -> str | None:
+    """Return why a config cannot be tried where there is no ``volatility_20``, None where it can."""
+    for key, portfolio in portfolios_of(config.strategy, config.portfolio).items():
+        if portfolio.weighting == "inverse_volatility":
+            return (
+                f"{key}.weighting=inverse_volatility needs marts.features.volatility_20, which no chosen "
+                "feature set has"
+            )
+    return None
 
 
 def _predictions(
@@ -117,13 +138,11 @@ def _predictions(
 def _signals(
     run: Run,
     panel: Panel,
-    volatility: Floats | None,
+    volatility: Floats,
     tried: Sequence[tuple[int, StrategyConfig, BookConfig]],
     failed: list[Evaluation],
 ) -> Iterator[Batch]:
     """Yield the scores of each set of strategy parameters with its trials; those that the SQL refuses fail."""
-    import numpy as np
-
     from execution.sweep import Evaluation, read_scores
     from flows.trial_signals import compile_signals, computed
 
@@ -143,10 +162,12 @@ def _signals(
             failed.extend(Evaluation(number, {}, -1, str(plan)) for number, _ in trials.pop(key))
         else:
             plans.append(plan)
-    known = np.full(panel.close.shape, np.nan) if volatility is None else volatility
     with computed(run.warehouse, plans) as queries:
         for query, waiting in zip(queries, trials.values(), strict=True):
-            yield read_scores(run.warehouse, panel, query, known, strategy=run.config.strategy.name), waiting
+            yield (
+                read_scores(run.warehouse, panel, query, volatility, strategy=run.config.strategy.name),
+                waiting,
+            )
 
 
 def _tell(run: Run, result: Sensitivity) -> None:
@@ -203,7 +224,15 @@ def _output(result: Sensitivity, deflated: float | None) -> dict[str, Any]:
 
 STAGE = Stage(
     "sensitivity",
-    code=("execution", "models_sql", "transforms/operators", "flows/trial_signals.py", "flows/grid.py"),
+    code=(
+        "execution",
+        "models_sql",
+        "transforms/operators",
+        "flows/trial_signals.py",
+        "flows/grid.py",
+        "flows/members.py",
+        "flows/member_scores.py",
+    ),
     inputs=_inputs,
     carry_out=_carry_out,
     detail=lambda out: (

@@ -160,10 +160,6 @@ def test_a_bad_parameter_of_a_member_is_refused_by_its_whole_key(override: str, 
             ["universe.benchmark=null", "strategy.portfolios.mean_reversion.sizing.regime_average=200"],
             ["universe.benchmark must be given with strategy.portfolios.mean_reversion.sizing"],
         ),
-        (
-            ["flow=sensitivity", "++sensitivity.grid={portfolio.k:[1,2]}"],
-            ["flow=sensitivity varies one strategy", "mean_reversion, momentum", "quantmill -m"],
-        ),
     ],
 )
 def test_what_is_wrong_with_several_strategies_names_key_and_way_out(

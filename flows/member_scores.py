@@ -1,0 +1,69 @@
+"""The scores of several strategies in one account, for parameters that are built and for others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from execution.combined_config import CombinedConfig
+from execution.config import StrategyConfig
+from flows.run import Run
+from flows.stages import build_vars
+from transforms.errors import QuantmillError
+
+if TYPE_CHECKING:
+    from execution.panel import Panel, ScorePanel
+    from execution.types import Floats
+
+
+def member_scores(
+    run: Run,
+    strategy: CombinedConfig,
+    panel: Panel,
+    volatility: Floats,
+    members: Sequence[StrategyConfig],
+) -> Iterator[ScorePanel | QuantmillError]:
+    """Yield the scores of each member, or why it has none.
+
+    Predictions and signals of the parameters that are built are read where a backtest reads them.
+
+    Args:
+        strategy: Of the run, as it is built.
+        volatility: As in ``ScorePanel``, (T, N).
+        members: Of the strategy, or with other parameters.
+    """
+    from execution.panel import load_scores
+    from execution.sweep import read_scores
+    from flows.trial_signals import compile_signals, computed
+
+    model_id = run.outputs.get("train", {}).get("model_id")
+    others = [member for member in members if member != strategy.members[member.name]]
+    trials = [replace(strategy, members=strategy.members | {member.name: member}) for member in others]
+    compiled = []
+    if trials:
+        run.display.update("sensitivity", f"compiling the signals of {len(trials):,} sets of parameters")
+        compiled = compile_signals(run.home, run.warehouse, build_vars(run), trials, engine=run.config.engine)
+    plans = iter(compiled)
+    with computed(run.warehouse, [one for one in compiled if not isinstance(one, QuantmillError)]) as queries:
+
+        def scores_of(member: StrategyConfig) -> ScorePanel:
+            if member == strategy.members[member.name]:
+                return load_scores(
+                    run.warehouse, panel, strategy=member, model_id=model_id, may_begin_later=True
+                )
+            plan = next(plans)
+            if isinstance(plan, QuantmillError):
+                raise plan
+            signals = f"select * from ({next(queries)}) as together where strategy = '{member.name}'"
+            scores = read_scores(run.warehouse, panel, signals, volatility, strategy=member.name)
+            if not scores.has_score.any():
+                raise QuantmillError(f"strategy.members.{member.name} has no score with these parameters")
+            return scores
+
+        for member in members:
+            try:
+                found: ScorePanel | QuantmillError = scores_of(member)
+            except QuantmillError as error:
+                found = error
+            yield found
