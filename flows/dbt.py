@@ -37,6 +37,7 @@ from transforms.config import (
 from transforms.errors import ConfigError, QuantmillError
 from transforms.features import FeaturesConfig
 from transforms.labels import ForwardReturnLabelsConfig, with_other_kinds
+from transforms.operators.catalogue import load_ahead
 from transforms.paths import PROJECT, Home
 from transforms.versions import plain
 from transforms.warehouse import Warehouse, connection_config
@@ -212,6 +213,7 @@ def build(
             args.append("--full-refresh")
         # From here until all is well the marts may be of two minds, which a later build must not trust.
         state.forget()
+        load_ahead()
         results = _invoke(args, home, warehouse.path, build_vars.as_json(), engine or EngineConfig())
         _raise_for_failures(results, home, warehouse, build_vars.strategy)
         if select is None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from threading import Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -189,3 +190,13 @@ def operators() -> dict[str, Operator]:
     for module in _MODULES:
         import_module(f"transforms.operators.{module}")
     return _OPERATORS
+
+
+def load_ahead() -> None:
+    """Load the operators, and what runs their kernels, while others wait for a database; else the first call does."""
+    Thread(target=_load, name="operators").start()
+
+
+def _load() -> None:
+    mean = operators()["rolling_mean"]
+    mean.compute(Segments.whole(np.array([0, 1])), np.ones(1), 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dis
 import hashlib
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 from numba.core.dispatcher import Dispatcher
@@ -40,6 +42,22 @@ def test_kernels_whose_terms_may_be_regrouped_write_into_no_array() -> None:
                     value
                 )
     assert kernels > 3
+
+
+def test_what_is_loaded_ahead_has_run_a_kernel() -> None:
+    """In a process of its own: here others have run some."""
+    script = (
+        "import sys, threading\n"
+        "from transforms.operators.catalogue import load_ahead\n"
+        "assert 'numba' not in sys.modules\n"
+        "load_ahead()\n"
+        "for thread in threading.enumerate():\n"
+        "    if thread.name == 'operators': thread.join()\n"
+        "from transforms.operators import rolling\n"
+        "sys.exit(0 if rolling._mean.signatures else 'no kernel has run')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_packages_kernels_are_kept_under_a_digest_of_all_of_its_files() -> None:
