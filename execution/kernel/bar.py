@@ -22,61 +22,24 @@ from execution.kernel.desk import (
     DUST,
     FORCED,
     HELD,
-    NEVER,
     OPEN_ORDERS,
     Arrays,
     Prices,
     Tape,
 )
-from execution.kernel.exits import close_due, close_vanished, due, has_exits, may_close
+from execution.kernel.exits import close_due, close_vanished, due, has_exits, is_calm, may_close
 from execution.kernel.fills import look, whole, whole_up
 from execution.kernel.types import (
     DAY,
     MARGIN_CALL,
     Floats,
     Ints,
+    Market,
     Orders,
     Records,
     Targets,
 )
 from transforms.operators.compiled import compiled_with_package as compiled
-
-
-@compiled
-def warm(prices: Prices, close: Floats, ratio: Floats, session: Ints, first: int) -> None:
-    """Take last prices and closes before them from the bars before ``first``, as a run over them would have."""
-    for i in range(len(prices.last)):
-        newest, older = -1, -1
-        for t in range(first - 1, -1, -1):
-            if close[t, i] > 0.0:
-                if newest < 0:
-                    newest = t
-                else:
-                    older = t
-                    break
-        prices.last[i], prices.before[i], prices.seen[i] = math.nan, math.nan, NEVER
-        if newest < 0:
-            continue
-        last, before = close[newest, i], math.nan
-        if older >= 0:
-            before = close[older, i]
-            for t in range(older + 1, newest + 1):
-                if ratio[t, i] != 1.0:
-                    before /= ratio[t, i]
-        for t in range(newest + 1, first):
-            if ratio[t, i] != 1.0:
-                last /= ratio[t, i]
-                before /= ratio[t, i]
-        prices.last[i], prices.before[i], prices.seen[i] = last, before, session[newest]
-
-
-@compiled
-def _has_split(ratios: Floats) -> bool:
-    """Whether any ratio is not 1; counted, for a loop that may end early looks at one after the other."""
-    count = 0
-    for ratio in ratios:
-        count += ratio != 1.0
-    return count > 0
 
 
 @compiled
@@ -90,9 +53,10 @@ def _split_and_pay(
     ratios: Floats,
     dividends: Floats,
     opens: Floats,
+    has_split: bool,
 ) -> None:
     """Carry out splits and dividends (step 1); the floats are this bar's, (N,)."""
-    if _has_split(ratios):
+    if has_split:
         for i in range(len(ratios)):
             if ratios[i] == 1.0:
                 continue
@@ -159,31 +123,42 @@ def _carry(
 
 
 @compiled
+def _take_up_prices(market: Market, symbol: Any, prices: Prices, t: int, i: int) -> None:
+    symbol.used = 0.0
+    symbol.moment = FORCED
+    symbol.is_calm = 0
+    symbol.last = prices.last[i]
+    symbol.day_open = market.open[t, i]
+    symbol.day_high = market.high[t, i]
+    symbol.day_low = market.low[t, i]
+    symbol.day_close = market.close[t, i]
+
+
+@compiled
 def _take_up(arrays: Arrays, tape: Tape, t: int) -> None:
     """Take up the prices of every symbol that is held or has an order, and of the latter what its fill asks for."""
     desk, market = arrays.desk[0], tape.market
     symbols, prices, lists, orders = arrays.symbols, arrays.prices, arrays.lists, arrays.orders
+    may_exit = has_exits(desk) and not desk.is_ruined
+    for h in range(desk.n_held):
+        i = lists[HELD, h]
+        symbol = symbols[i]
+        _take_up_prices(market, symbol, prices, t, i)
+        symbol.is_calm = may_exit and is_calm(desk, symbol)
+        if symbol.quantity < 0.0:
+            symbol.is_shortable = market.is_shortable[t, i]
+            if not symbol.is_shortable:
+                desk.has_buy_in = 1
     latest = -1
-    for k in range(desk.n_held + desk.n_open):
-        is_held = k < desk.n_held
-        i = lists[HELD, k] if is_held else orders[lists[OPEN_ORDERS, k - desk.n_held]].symbol
+    for k in range(desk.n_open):
+        i = orders[lists[OPEN_ORDERS, k]].symbol
         if i == latest:
             continue
-        latest = -1 if is_held else i
+        latest = i
         symbol = symbols[i]
-        symbol.used = 0.0
-        symbol.moment = FORCED
-        symbol.is_calm = 0
-        symbol.last = prices.last[i]
-        symbol.day_open = market.open[t, i]
-        symbol.day_high = market.high[t, i]
-        symbol.day_low = market.low[t, i]
-        symbol.day_close = market.close[t, i]
-        symbol.is_shortable = market.is_shortable[t, i]
-        if not is_held:
-            look(tape, symbol, t, i)
-        elif symbol.quantity < 0.0 and not symbol.is_shortable:
-            desk.has_buy_in = 1
+        if symbol.quantity == 0.0:
+            _take_up_prices(market, symbol, prices, t, i)
+        look(desk, tape, symbol, i)
 
 
 @compiled
@@ -278,18 +253,20 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     desk.taf = tape.sale_per_share[t]
     desk.taf_maximum = tape.sale_maximum[t]
     desk.n_active = 0
-    _split_and_pay(
-        desk,
-        symbols,
-        prices,
-        orders,
-        arrays.actions,
-        lists,
-        market.split_ratio[t],
-        market.dividend[t],
-        market.open[t],
-    )
-    list_held(desk, symbols, orders, lists)
+    if tape.has_split[t] or tape.has_dividend[t]:
+        _split_and_pay(
+            desk,
+            symbols,
+            prices,
+            orders,
+            arrays.actions,
+            lists,
+            market.split_ratio[t],
+            market.dividend[t],
+            market.open[t],
+            tape.has_split[t],
+        )
+        list_held(desk, symbols, orders, lists)
     if desk.is_started and market.days[t] > 0.0:
         _carry(desk, symbols, prices, lists, tape.borrow_rate, market.days[t])
     _take_up(arrays, tape, t)

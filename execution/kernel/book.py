@@ -55,9 +55,9 @@ def list_held(desk: Any, symbols: Records, orders: Records, lists: Ints) -> None
         i = min(held, ordered)
         h += held == i
         k += ordered == i
-        if symbols[i].quantity != 0.0 and i != latest:
-            lists[ROOM, count] = latest = i
-            count += 1
+        lists[ROOM, count] = i
+        count += symbols[i].quantity != 0.0 and i != latest
+        latest = i
     for h in range(count):
         lists[HELD, h] = lists[ROOM, h]
     desk.n_held = count

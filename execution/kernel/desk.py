@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
-from execution.kernel.types import FLOWS, POSITION, CostTable, Floats, Ints, Market, Records, Rules
+from execution.kernel.types import FLOWS, POSITION, Bools, CostTable, Floats, Ints, Market, Records, Rules
 
 NEVER = -(1 << 40)  # the session of the last bar of a symbol that had none
 DUST = 1e-9  # shares; less is nothing
@@ -89,6 +89,8 @@ class Tape(NamedTuple):
     """The market and the costs that depend on bar or symbol."""
 
     market: Market
+    has_split: Bools  # (T,) of any symbol; known of the bars to be run
+    has_dividend: Bools  # (T,)
     sale_rate: Floats
     sale_per_share: Floats
     sale_maximum: Floats

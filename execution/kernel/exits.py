@@ -85,6 +85,21 @@ def _range(symbol: Any, side: float) -> tuple[float, float]:
 
 
 @compiled
+def is_calm(desk: Any, symbol: Any) -> bool:
+    """Whether no price of the bar closes a position as it stands, so that it need not be looked at again."""
+    if symbol.is_leaving or (desk.max_bars > 0 and symbol.age >= desk.max_bars):
+        return False
+    side = 1.0 if symbol.quantity > 0.0 else -1.0
+    level, _ = _stop(desk, symbol, side)
+    target = _target(desk, symbol, side)
+    worst, best = _range(symbol, side)
+    opened = side * symbol.day_open
+    level, target = side * level, side * target
+    calm: bool = side * worst > level and side * best < target and level < opened < target
+    return calm
+
+
+@compiled
 def close_vanished(
     desk: Any, symbols: Records, prices: Prices, fills: Records, lists: Ints, session: int
 ) -> None:
@@ -115,7 +130,7 @@ def _exit_at(desk: Any, symbol: Any) -> float:
     if desk.is_ruined:
         desk.reason = RUIN
         return price if desk.moment == AT_THE_OPEN else math.nan
-    if symbol.is_leaving or symbol.is_calm or (desk.moment == AFTER and symbol.moment != IN_THE_RANGE):
+    if symbol.is_leaving or (desk.moment == AFTER and symbol.moment != IN_THE_RANGE):
         return math.nan
     worst, best = price, price
     if desk.moment == AT_THE_OPEN:
@@ -133,9 +148,6 @@ def _exit_at(desk: Any, symbol: Any) -> float:
         return min(level, known) if side > 0.0 else max(level, known)
     target = _target(desk, symbol, side)
     if desk.moment == AFTER or side * best < side * target:
-        if desk.moment == AT_THE_OPEN:
-            worst, best = _range(symbol, side)
-            symbol.is_calm = side * worst > side * level and side * best < side * target
         return math.nan
     desk.reason = TAKE_PROFIT
     return price if desk.moment == AT_THE_OPEN else target
@@ -150,6 +162,8 @@ def due(desk: Any, symbols: Records, lists: Ints, first: int) -> int:
     """
     for h in range(first, desk.n_held):
         symbol = symbols[lists[HELD, h]]
+        if symbol.is_calm and desk.moment != FORCED:
+            continue
         if symbol.quantity != 0.0 and symbol.day_open > 0.0 and not math.isnan(_exit_at(desk, symbol)):
             return h
     return -1
@@ -171,7 +185,7 @@ def close_due(
     i = lists[HELD, h]
     symbol = symbols[i]
     reference = _exit_at(desk, symbol)
-    look(tape, symbol, desk.t, i)
+    look(desk, tape, symbol, i)
     desk.order = -1
     fill(desk, symbols, fills, lists, i, -symbol.quantity, reference, math.nan)
     rest = -symbol.quantity

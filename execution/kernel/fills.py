@@ -10,6 +10,7 @@ import numpy as np
 from execution.kernel.costs import adverse, commission, sale_fees
 from execution.kernel.desk import AT_THE_CLOSE, DUST, HELD, IN_THE_RANGE, Tape
 from execution.kernel.types import (
+    AT_VWAP,
     CAP,
     CASH,
     MARGIN,
@@ -41,12 +42,15 @@ def whole_up(quantity: float, lot: float) -> float:
 
 
 @compiled
-def look(tape: Tape, symbol: Any, t: int, i: int) -> None:
+def look(desk: Any, tape: Tape, symbol: Any, i: int) -> None:
     """Take up what a fill asks of the market beside prices."""
+    t = desk.t
+    symbol.is_shortable = tape.market.is_shortable[t, i]
     symbol.day_volume = tape.market.volume[t, i]
-    symbol.day_vwap = tape.market.vwap[t, i]
     symbol.day_volatility = tape.market.volatility[t, i]
     symbol.spread = tape.spread[tape.bucket[t], i]
+    if desk.fill_at == AT_VWAP:
+        symbol.day_vwap = tape.market.vwap[t, i]
 
 
 @compiled

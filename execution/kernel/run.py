@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from execution.kernel.bar import loop, warm
+from execution.kernel.ahead import has_other, warm
+from execution.kernel.bar import loop
 from execution.kernel.checks import check
 from execution.kernel.decisions import decide_here
 from execution.kernel.desk import DESK, HELD, LISTS, OPEN_ORDERS, PLAN, SYMBOL, Arrays, Prices, Tape
@@ -67,10 +68,12 @@ def run(
     wanted = _plain(targets or _no_targets(count))
     sent = _plain(orders or _no_orders())
     tape = _tape(market, costs)
+    plain = tape.market
+    has_other(plain.split_ratio, 1.0, first, last, tape.has_split)
+    has_other(plain.dividend, 0.0, first, last, tape.has_dividend)
     decided = int(np.count_nonzero((wanted.bar >= first) & (wanted.bar < last)))
     arrays = _arrays(state, rules, costs, bars=last - first, sent=decided * count + len(sent.bar))
     arrays.desk["n_admitted"] = np.searchsorted(sent.bar, first - 1)
-    plain = tape.market
     warm(arrays.prices, plain.close, plain.split_ratio, plain.session, first)
     curve = np.zeros((last - first, 4 + len(FLOWS)))
     quantity = np.zeros((last - first if keeps_positions else 0, count))
@@ -216,7 +219,8 @@ def _tape(market: Market, costs: CostTable) -> Tape:
         costs.bucket,
         costs.borrow_rate,
     )
-    return Tape(_plain(market), *(_writable(values) for values in arrays))
+    unknown = np.zeros((2, len(market.close)), np.bool_)
+    return Tape(_plain(market), *unknown, *(_writable(values) for values in arrays))
 
 
 def _arrays(state: State, rules: Rules, costs: CostTable, *, bars: int, sent: int) -> Arrays:
