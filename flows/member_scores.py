@@ -35,27 +35,24 @@ def member_scores(
     """
     from execution.panel import load_scores
     from execution.sweep import read_scores
-    from flows.trial_signals import compile_signals, computed
+    from flows.trial_signals import trial_queries
 
     model_id = run.outputs.get("train", {}).get("model_id")
     others = [member for member in members if member != strategy.members[member.name]]
     trials = [replace(strategy, members=strategy.members | {member.name: member}) for member in others]
-    compiled = []
     if trials:
         run.display.update("sensitivity", f"compiling the signals of {len(trials):,} sets of parameters")
-        compiled = compile_signals(run.home, run.warehouse, build_vars(run), trials, engine=run.config.engine)
-    plans = iter(compiled)
-    with computed(run.warehouse, [one for one in compiled if not isinstance(one, QuantmillError)]) as queries:
+    with trial_queries(run.home, run.warehouse, build_vars(run), trials, engine=run.config.engine) as queries:
 
         def scores_of(member: StrategyConfig) -> ScorePanel:
             if member == strategy.members[member.name]:
                 return load_scores(
                     run.warehouse, panel, strategy=member, model_id=model_id, may_begin_later=True
                 )
-            plan = next(plans)
-            if isinstance(plan, QuantmillError):
-                raise plan
-            signals = f"select * from ({next(queries)}) as together where strategy = '{member.name}'"
+            query = next(queries)
+            if isinstance(query, QuantmillError):
+                raise query
+            signals = f"select * from ({query}) as together where strategy = '{member.name}'"
             scores = read_scores(run.warehouse, panel, signals, volatility, strategy=member.name)
             if not scores.has_score.any():
                 raise QuantmillError(f"strategy.members.{member.name} has no score with these parameters")

@@ -144,7 +144,7 @@ def _signals(
 ) -> Iterator[Batch]:
     """Yield the scores of each set of strategy parameters with its trials; those that the SQL refuses fail."""
     from execution.sweep import Evaluation, read_scores
-    from flows.trial_signals import compile_signals, computed
+    from flows.trial_signals import trial_queries
 
     trials: dict[str, list[tuple[int, BookConfig]]] = {}
     strategies: dict[str, StrategyConfig] = {}
@@ -152,22 +152,16 @@ def _signals(
         key = repr(strategy)
         strategies[key] = strategy
         trials.setdefault(key, []).append((number, book))
+    name = run.config.strategy.name
     run.display.update("sensitivity", f"compiling the signals of {len(strategies):,} sets of parameters")
-    compiled = compile_signals(
+    with trial_queries(
         run.home, run.warehouse, build_vars(run), list(strategies.values()), engine=run.config.engine
-    )
-    plans = []
-    for key, plan in zip(strategies, compiled, strict=True):
-        if isinstance(plan, QuantmillError):
-            failed.extend(Evaluation(number, {}, -1, str(plan)) for number, _ in trials.pop(key))
-        else:
-            plans.append(plan)
-    with computed(run.warehouse, plans) as queries:
+    ) as queries:
         for query, waiting in zip(queries, trials.values(), strict=True):
-            yield (
-                read_scores(run.warehouse, panel, query, volatility, strategy=run.config.strategy.name),
-                waiting,
-            )
+            if isinstance(query, QuantmillError):
+                failed.extend(Evaluation(number, {}, -1, str(query)) for number, _ in waiting)
+            else:
+                yield read_scores(run.warehouse, panel, query, volatility, strategy=name), waiting
 
 
 def _tell(run: Run, result: Sensitivity) -> None:

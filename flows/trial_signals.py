@@ -1,15 +1,16 @@
 """Signals of a SQL strategy for other parameters than those that are built, without touching what is built.
 
 dbt compiles the models behind ``marts.signals`` for every set of parameters; what it parsed serves them all. A model
-whose SQL is the same as in the build is read from the build. The others are carried out in a database in memory, each
-different SQL once, by the same executor of operators as in a build: the scores are those of a build, bit for bit.
+whose SQL is the same as in the build is read from the build. The others are carried out in a database in memory by the
+same executor of operators as in a build, so that the scores are those of a build, bit for bit; the same SQL once for
+sets of parameters that follow each other.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,8 @@ from transforms.warehouse import Warehouse
 
 _SCRATCH = "trial_signals"
 _SIGNALS = "model.quantmill.signals"
+# Tables that are kept for parameters to come: a few, for they stay in memory.
+_KEPT = 4
 _BEHIND_SIGNALS = "+file:signals.sql,resource_type:model"
 
 
@@ -61,7 +64,7 @@ class _Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class _Plan:
     """How one set of parameters comes to its signals.
 
     Attributes:
@@ -73,15 +76,18 @@ class Plan:
     signals: str
 
 
-def compile_signals(
+@contextmanager
+def trial_queries(
     home: Home,
     warehouse: Warehouse,
     build_vars: BuildVars,
     strategies: Sequence[StrategyConfig],
     *,
     engine: EngineConfig,
-) -> list[Plan | QuantmillError]:
-    """Return how each strategy's signals are come by, or why its SQL refuses its parameters.
+) -> Iterator[Iterator[str | QuantmillError]]:
+    """Yield for each strategy the query of its signals, or why its SQL refuses its parameters.
+
+    dbt compiles on a thread of its own, ahead of who asks. A query is good until the next one is asked for.
 
     Args:
         home: Where dbt keeps what it has parsed.
@@ -90,72 +96,57 @@ def compile_signals(
         engine: The one the warehouse was opened with.
 
     Raises:
-        QuantmillError: dbt cannot compile what is built.
+        QuantmillError: When the first is asked for: dbt cannot compile what is built.
     """
-    with LOCK, surroundings(warehouse.path, engine):
-        compiler = _Compiler(home, build_vars)
-        built = {model.relation: model.sql for model in compiler.built}
-        plans: list[Plan | QuantmillError] = []
-        for strategy in strategies:
-            try:
-                plans.append(_plan(compiler.compile(strategy), built))
-            except QuantmillError as error:
-                plans.append(error)
-        return plans
+    with (
+        LOCK,
+        surroundings(warehouse.path, engine),
+        warehouse.attached(Path(":memory:"), _SCRATCH, read_only=False),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        plans = []
+        if strategies:
+            compiler = pool.submit(_Compiler, home, build_vars)
+            plans = [pool.submit(_plan_of, compiler, strategy) for strategy in strategies]
+        try:
+            yield _queries(warehouse, plans)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-@contextmanager
-def computed(warehouse: Warehouse, plans: Sequence[Plan]) -> Iterator[Iterator[str]]:
-    """Yield the plans' queries one after the other, each as soon as it can be asked.
-
-    A query is good until the next is asked for. What several plans need is computed once and kept until the last of
-    them has been asked.
-    """
-    plans = _shortened(plans)
-    needed = Counter(step.table for plan in plans for step in plan.steps)
-
-    def queries() -> Iterator[str]:
-        there: set[str] = set()
-        for plan in plans:
-            for step in plan.steps:
-                if step.table not in there:
-                    _carry_out(warehouse, step)
-                    there.add(step.table)
-            yield plan.signals
-            needed.subtract(step.table for step in plan.steps)
-            for step in plan.steps:
-                if not needed[step.table] and step.table in there:
-                    warehouse.execute(f"drop table {step.table}")
-                    there.remove(step.table)
-
-    with warehouse.attached(Path(":memory:"), _SCRATCH, read_only=False):
-        yield queries()
+def _plan_of(compiler: Future[_Compiler], strategy: StrategyConfig) -> _Plan | QuantmillError:
+    built = {model.relation: model.sql for model in compiler.result().built}
+    try:
+        return _plan(compiler.result().compile(strategy), built)
+    except QuantmillError as error:
+        return error
 
 
-def _shortened(plans: Sequence[Plan]) -> list[Plan]:
-    """Return the plans with the last step written into the SELECT of the signals, where that alone reads it once.
-
-    What one query needs once is not worth storing. Operators are carried out apart.
-    """
-    needed = Counter(step.table for plan in plans for step in plan.steps)
-
-    def shortened(plan: Plan) -> Plan:
-        if not plan.steps:
-            return plan
-        *steps, last = plan.steps
-        is_read_once = needed[last.table] == 1 and plan.signals.count(last.table) == 1
-        if not is_read_once or is_over_operators(last.sql):
-            return plan
-        return Plan(tuple(steps), plan.signals.replace(last.table, f"(\n{last.sql}\n)"))
-
-    return [shortened(plan) for plan in plans]
+def _queries(
+    warehouse: Warehouse, plans: Sequence[Future[_Plan | QuantmillError]]
+) -> Iterator[str | QuantmillError]:
+    """Yield the plans' queries. What was computed for one is kept for the next ones that need it, within reason."""
+    kept: dict[str, None] = {}
+    for future in plans:
+        plan = future.result()
+        if isinstance(plan, QuantmillError):
+            yield plan
+            continue
+        for step in plan.steps:
+            if step.table not in kept:
+                _carry_out(warehouse, step)
+            kept[step.table] = kept.pop(step.table, None)  # the last used comes last
+        yield plan.signals
+        for table in list(kept)[: -max(_KEPT, len(plan.steps))]:
+            warehouse.execute(f"drop table {table}")
+            del kept[table]
 
 
 def _carry_out(warehouse: Warehouse, step: _Step) -> None:
     refresh(warehouse.cursor, sql=step.sql, target=step.table, full=True, changes="all")
 
 
-def _plan(models: Sequence[_Model], built: dict[str, str]) -> Plan:
+def _plan(models: Sequence[_Model], built: dict[str, str]) -> _Plan:
     """Return what differs from what is built; ``models`` come before those that read them, the signals last."""
     moved: dict[str, str] = {}
     steps: list[_Step] = []
@@ -164,12 +155,25 @@ def _plan(models: Sequence[_Model], built: dict[str, str]) -> Plan:
         for relation, table in moved.items():
             sql = sql.replace(relation, table)
         if model is models[-1]:
-            return Plan(tuple(steps), sql)
+            return _shortened(_Plan(tuple(steps), sql))
         if sql != built.get(model.relation):
             table = f"{_SCRATCH}.main.t_{digest(sql)}"
             moved[model.relation] = table
             steps.append(_Step(table, sql))
     raise QuantmillError("dbt's project has no model marts.signals")
+
+
+def _shortened(plan: _Plan) -> _Plan:
+    """Return the plan with the last step written into the SELECT of the signals, where that reads it once.
+
+    What one query needs once is not worth storing. Operators are carried out apart.
+    """
+    if not plan.steps:
+        return plan
+    *steps, last = plan.steps
+    if plan.signals.count(last.table) != 1 or is_over_operators(last.sql):
+        return plan
+    return _Plan(tuple(steps), plan.signals.replace(last.table, f"(\n{last.sql}\n)"))
 
 
 class _Compiler:
