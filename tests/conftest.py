@@ -7,7 +7,7 @@ import gc
 from hypothesis import settings
 
 # How long an example takes says more of the machine than of the code. The same code is tried with the same examples;
-# `pytest -m hypothesis --hypothesis-profile=explore` looks for new ones.
+# `make test ARGS="-m hypothesis --hypothesis-profile=explore"` looks for new ones.
 settings.register_profile("quantmill", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, derandomize=False)
 settings.load_profile("quantmill")
