@@ -93,6 +93,99 @@ def test_wrong_key_or_value_names_itself(base: RunConfig, grid: dict[str, Any], 
     assert all(part in str(caught.value) for part in parts), str(caught.value)
 
 
+MEMBER, PORTFOLIO = "strategy.members.momentum.parameters", "strategy.portfolios.mean_reversion"
+SEVERAL = (
+    "strategy=combined",
+    "strategy.allocation.weighting=fixed",
+    "+strategy.allocation.shares={momentum:0.5,mean_reversion:0.5}",
+)
+
+
+@pytest.fixture(scope="module")
+def several() -> RunConfig:
+    return composed(*SEVERAL)
+
+
+def test_every_combination_of_several_strategies_is_the_config_that_its_overrides_make(
+    several: RunConfig,
+) -> None:
+    values = {
+        f"{MEMBER}.lookback_bars": 60,
+        f"{PORTFOLIO}.gross": 0.5,
+        "strategy.allocation.drift": 0.1,
+        "strategy.allocation.shares.momentum": 0.25,
+        "portfolio.rebalance": "weekly",
+    }
+    _, (found,) = combinations_of(with_grid(several, {key: [value] for key, value in values.items()}))
+    assert found.values == values
+    assert found.config is not None
+    wanted = composed(*SEVERAL, *(f"{key}={value}" for key, value in values.items()))
+    assert replace(found.config, sensitivity=wanted.sensitivity) == wanted
+    assert list(found.config.strategy.signals) == list(wanted.strategy.signals)
+
+
+def test_values_of_a_member_that_do_not_go_together_fail_their_combination_by_its_keys(
+    several: RunConfig,
+) -> None:
+    grid = {f"{MEMBER}.lookback_bars": [10, 60], f"{MEMBER}.skip_bars": [5, 21]}
+    _, found = combinations_of(with_grid(several, grid))
+    assert [one.config is None for one in found] == [False, True, False, False]
+    assert found[1].error == f"{MEMBER}.lookback_bars must be above {MEMBER}.skip_bars (21), was 10"
+
+
+def test_shares_that_are_too_much_together_fail_their_combination(several: RunConfig) -> None:
+    shares = "strategy.allocation.shares"
+    _, found = combinations_of(
+        with_grid(several, {f"{shares}.momentum": [0.3, 0.6], f"{shares}.mean_reversion": [0.4, 0.5]})
+    )
+    assert [one.config is None for one in found] == [False, False, False, True]
+    assert "strategy.allocation.shares must be at most strategy.allocation.total" in str(found[3].error)
+
+
+@pytest.mark.parametrize(
+    ("grid", "parts"),
+    [
+        (
+            {f"{MEMBER}.lookback_barz": [1]},
+            [
+                f"{MEMBER}.lookback_barz is no key of strategy=combined",
+                f"Did you mean: {MEMBER}.lookback_bars",
+            ],
+        ),
+        (
+            {f"{MEMBER}.lookback_bars": [60, 1]},
+            [f"{MEMBER}.lookback_bars=1: {MEMBER}.lookback_bars must be in"],
+        ),
+        ({f"{MEMBER}.lookback_bars": ["many"]}, [f"{MEMBER}.lookback_bars: Value 'many'", "conf/strategy/"]),
+        ({f"{PORTFOLIO}.gross": [0.5, 9]}, [f"{PORTFOLIO}.gross=9: {PORTFOLIO}.gross must be in"]),
+        ({f"{PORTFOLIO}.gross": ["much"]}, [f"{PORTFOLIO}.gross: Value 'much'", "conf/portfolio/"]),
+        ({f"{PORTFOLIO}.sizing": [1]}, [f"{PORTFOLIO}.sizing is a group of keys", f"{PORTFOLIO}.sizing."]),
+        (
+            {"strategy.portfolios.momentum.k": [2]},
+            ["no such member; +portfolio@strategy.portfolios.momentum=<choice>"],
+        ),
+        (
+            {"strategy.members.pairs.parameters.entry_zscore": [2]},
+            ["no such member; +strategy@strategy.members.pairs=<choice>"],
+        ),
+        ({"strategy.members.momentum.name": ["x"]}, ["strategy.members.momentum.name is no key"]),
+        (
+            {"strategy.allocation.shares.pairs": [0.5]},
+            ["shares.pairs is no key", "strategy.allocation.shares"],
+        ),
+        ({"strategy.allocation.drift": [0.1, 2]}, ["strategy.allocation.drift must be in [0, 1], was 2"]),
+        (
+            {"account.kind": ["cash"], "strategy.allocation.total": [2]},
+            ["account.kind must be margin or auto"],
+        ),
+    ],
+)
+def test_wrong_key_or_value_of_several_strategies_names_itself(
+    several: RunConfig, grid: dict[str, Any], parts: list[str]
+) -> None:
+    test_wrong_key_or_value_names_itself(several, grid, parts)
+
+
 def test_more_combinations_than_allowed_are_refused_with_their_number(base: RunConfig) -> None:
     grid = {"portfolio.k": [1, 2, 3], "risk.max_gross": [0.5, 1.0]}
     assert len(combinations_of(with_grid(base, grid, max_trials=6))[1]) == 6
