@@ -38,13 +38,13 @@ def warm(prices: Prices, close: Floats, ratio: Floats, session: Ints, first: int
 
 
 @compiled
-def has_other(values: Floats, usual: float, first: int, last: int, found: Bools) -> None:
+def find_other(values: Floats, usual: float, first: int, last: int, found: Bools) -> None:
     """Say of the rows ``first`` to ``last - 1`` of (T, N) values in which there is another than the usual one.
 
     Ahead of the bars, for rows that follow each other are read in a fraction of the time.
     """
     for t in range(first, last):
-        count = 0  # a loop that may end early looks at one after the other
-        for value in values[t]:
-            count += value != usual
-        found[t] = count > 0
+        has_other = False
+        for i in range(values.shape[1]):
+            has_other |= values[t, i] != usual  # not "or": a loop that may end early takes one at a time
+        found[t] = has_other

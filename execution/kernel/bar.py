@@ -83,7 +83,7 @@ def _split_and_pay(
                 quantity = kept
             if abs(quantity) < DUST:
                 quantity = 0.0
-                desk.is_stale = 1
+                desk.has_closed = 1
         paid = quantity * dividend
         desk.cash += paid_in_lieu + paid
         desk.in_lieu += paid_in_lieu
@@ -106,10 +106,10 @@ def _carry(
     shorts, fee = 0.0, 0.0
     for h in range(desk.n_held):
         i = lists[HELD, h]
-        if symbols[i].quantity < 0.0:
-            value = -symbols[i].quantity * prices.last[i]
-            shorts += value
-            fee += value * borrow_rate[i]
+        quantity, price = symbols[i].quantity, prices.last[i]
+        value = -quantity * price if quantity < 0.0 else 0.0
+        shorts += value
+        fee += value * borrow_rate[i]
     fee *= days / 365.0
     desk.cash -= fee
     desk.borrow -= fee
@@ -252,7 +252,7 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
     desk.sec_rate = tape.sale_rate[t]
     desk.taf = tape.sale_per_share[t]
     desk.taf_maximum = tape.sale_maximum[t]
-    desk.n_active = 0
+    desk.n_active = desk.n_waiting = 0
     if tape.has_split[t] or tape.has_dividend[t]:
         _split_and_pay(
             desk,
@@ -266,7 +266,8 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
             market.open[t],
             tape.has_split[t],
         )
-        list_held(desk, symbols, orders, lists)
+        if desk.has_closed:
+            list_held(desk, symbols, orders, lists)
     if desk.is_started and market.days[t] > 0.0:
         _carry(desk, symbols, prices, lists, tape.borrow_rate, market.days[t])
     _take_up(arrays, tape, t)
@@ -283,8 +284,11 @@ def _settle(arrays: Arrays, tape: Tape, t: int) -> tuple[float, float]:
             while h >= 0:
                 close_due(desk, symbols, orders, fills, lists, tape, h)
                 h = due(desk, symbols, lists, h + 1)
-        if desk.n_active > 0 and moment not in (FORCED, AFTER):
+        if desk.n_waiting > 0 and moment not in (FORCED, AFTER):
             carry_out(desk, symbols, orders, fills, lists)
+        if desk.has_opened:
+            list_held(desk, symbols, orders, lists)
+    if desk.has_closed:
         list_held(desk, symbols, orders, lists)
     return _mark(desk, symbols, prices, lists, market.close[t], session)
 

@@ -45,9 +45,7 @@ from transforms.operators.compiled import compiled_with_package as compiled
 
 @compiled
 def list_held(desk: Any, symbols: Records, orders: Records, lists: Ints) -> None:
-    """List what is held anew, by symbol, where the list is stale: some of what was held or is ordered on this bar."""
-    if not desk.is_stale:
-        return
+    """List what is held anew, by symbol: some of what was held or is ordered on this bar."""
     h, k, count, latest = 0, 0, 0, -1
     while h < desk.n_held or k < desk.n_active:
         held = lists[HELD, h] if h < desk.n_held else len(symbols)
@@ -56,12 +54,12 @@ def list_held(desk: Any, symbols: Records, orders: Records, lists: Ints) -> None
         h += held == i
         k += ordered == i
         lists[ROOM, count] = i
-        count += symbols[i].quantity != 0.0 and i != latest
+        count += (symbols[i].quantity != 0.0) & (i != latest)
         latest = i
     for h in range(count):
         lists[HELD, h] = lists[ROOM, h]
     desk.n_held = count
-    desk.is_stale = 0
+    desk.has_opened = desk.has_closed = 0
 
 
 @compiled
@@ -155,7 +153,7 @@ def sort_orders(desk: Any, orders: Records, lists: Ints, count: int) -> None:
         is_sorted = is_sorted and orders[row].symbol >= symbol
         symbol = orders[row].symbol
         lists[BY_SYMBOL, k] = row
-    desk.n_active = desk.n_open
+    desk.n_active = desk.n_waiting = desk.n_open
     if is_sorted:
         return
     places = lists[ROOM]
@@ -209,6 +207,7 @@ def _try(
     """Fill what can be filled of an order at a reference price, and end it where it is done."""
     i = order.symbol
     order.tried_bar = desk.t
+    desk.n_waiting -= 1
     if not math.isnan(order.goal):
         room = order.goal - symbols[i].quantity
         if abs(room) < DUST or room * order.remaining < 0.0:

@@ -226,11 +226,11 @@ def _weigh(
             )
     if not equity > 0.0:
         weights[:] = 0.0
-    desk.n_weighed = 0
+    count = 0
     for i in range(len(weights)):
-        if weights[i] != 0.0 or plans[i].held != 0.0:
-            lists[WEIGHED, desk.n_weighed] = i
-            desk.n_weighed += 1
+        lists[WEIGHED, count] = i
+        count += (weights[i] != 0.0) | (plans[i].held != 0.0)
+    desk.n_weighed = count
     _check_prices(desk, prices, plans, events, lists, weights, session)
     _limit(desk, prices, plans, events, lists, weights, confidence)
     _cap_gross(desk, plans, events, lists, weights)

@@ -30,16 +30,19 @@ def _scalars(table: type) -> list[tuple[str, Any]]:
     return [(name, kinds[hint]) for name, hint in get_type_hints(table).items() if hint in kinds]
 
 
-# One record: the account's scalars; lengths of the logs and lists; what functions tell each other within a bar
-# (``net`` and ``gross`` value of positions at last prices where ``is_summed``; of the fill at hand the order's id, -1
-# if none, its reason, its moment, whether its price is exact and whether it asks neither cap nor lots nor buying
-# power, and then what cut it last; whether a short must be bought in, ``has_buy_in``, and whether a position was opened
-# within the bar's range, ``has_fresh``); the bar's cash flows; the scalars of rules and costs; the fees of sales on
-# this bar (``sec_rate``, ``taf``, ``taf_maximum``).
+# One record: the account's scalars; lengths of the logs and lists (``n_waiting``: of the active orders, those not
+# tried on this bar yet); what functions tell each other within a bar (``net`` and ``gross`` value of positions at
+# last prices where ``is_summed``; of the fill at hand the order's id, -1 if none, its reason, its moment, whether
+# its price is exact and whether it asks neither cap nor lots nor buying power, and then what cut it last; whether
+# positions were opened or closed since they were listed, ``has_opened`` and ``has_closed``, whether a short must be
+# bought in, ``has_buy_in``, and whether a position was opened within the bar's range, ``has_fresh``); the bar's cash
+# flows; the scalars of rules and costs; the fees of sales on this bar (``sec_rate``, ``taf``, ``taf_maximum``).
 DESK = np.dtype(
-    _fields(np.int64, "next_order is_started is_ruined is_stale is_summed has_buy_in has_fresh t")
+    _fields(np.int64, "next_order is_started is_ruined t")
+    + _fields(np.int64, "is_summed has_opened has_closed has_buy_in has_fresh")
     + _fields(np.int64, "order reason moment is_exact is_forced obstacle")
-    + _fields(np.int64, "n_fills n_orders n_actions n_events n_open n_active n_held n_weighed n_admitted")
+    + _fields(np.int64, "n_fills n_orders n_actions n_events")
+    + _fields(np.int64, "n_open n_active n_waiting n_held n_weighed n_admitted")
     + _fields(np.float64, "cash net gross traded sec_rate taf taf_maximum")
     + _fields(np.float64, " ".join(FLOWS))
     + _scalars(Rules)

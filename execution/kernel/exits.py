@@ -60,7 +60,8 @@ def _stop(desk: Any, symbol: Any, side: float) -> tuple[float, int]:
     if desk.stop_loss > 0.0:
         level = symbol.entry * (1.0 - side * desk.stop_loss * scale)
     if desk.trailing_stop > 0.0:
-        best = symbol.high if side > 0.0 else symbol.low
+        high, low = symbol.high, symbol.low
+        best = high if side > 0.0 else low
         trailing = best * (1.0 - side * desk.trailing_stop * scale)
         if side * trailing > side * level:
             level, reason = trailing, TRAILING_EXIT

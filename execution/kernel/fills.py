@@ -238,8 +238,10 @@ def _carry_on(desk: Any, symbol: Any, signed: float, price: float, reference: fl
             symbol.reference = reference
         elif abs(after) > abs(held):
             symbol.entry = (abs(held) * symbol.entry + abs(signed) * price) / abs(after)
-    if held == 0.0 or after == 0.0:
-        desk.is_stale = 1
+    if held == 0.0:
+        desk.has_opened = 1
+    if after == 0.0:
+        desk.has_closed = 1
     if desk.is_summed:
         desk.net += (after - held) * symbol.last
         desk.gross += (abs(after) - abs(held)) * symbol.last

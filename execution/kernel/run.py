@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from execution.kernel.ahead import has_other, warm
+from execution.kernel.ahead import find_other, warm
 from execution.kernel.bar import loop
 from execution.kernel.checks import check
 from execution.kernel.decisions import decide_here
@@ -69,8 +69,8 @@ def run(
     sent = _plain(orders or _no_orders())
     tape = _tape(market, costs)
     plain = tape.market
-    has_other(plain.split_ratio, 1.0, first, last, tape.has_split)
-    has_other(plain.dividend, 0.0, first, last, tape.has_dividend)
+    find_other(plain.split_ratio, 1.0, first, last, tape.has_split)
+    find_other(plain.dividend, 0.0, first, last, tape.has_dividend)
     decided = int(np.count_nonzero((wanted.bar >= first) & (wanted.bar < last)))
     arrays = _arrays(state, rules, costs, bars=last - first, sent=decided * count + len(sent.bar))
     arrays.desk["n_admitted"] = np.searchsorted(sent.bar, first - 1)
