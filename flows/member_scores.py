@@ -32,35 +32,39 @@ def member_scores(
         strategy: Of the run, as it is built.
         volatility: As in ``ScorePanel``, (T, N).
         members: Of the strategy, or with other parameters.
+
+    Raises:
+        QuantmillError: As ``trial_queries``.
     """
     from execution.panel import load_scores
     from execution.sweep import read_scores
     from flows.trial_signals import trial_queries
 
     model_id = run.outputs.get("train", {}).get("model_id")
-    others = [member for member in members if member != strategy.members[member.name]]
+
+    def is_built(member: StrategyConfig) -> bool:
+        return bool(member == strategy.members[member.name])
+
+    def scores_of(member: StrategyConfig, query: str | QuantmillError | None) -> ScorePanel:
+        if query is None:
+            return load_scores(run.warehouse, panel, strategy=member, model_id=model_id, may_begin_later=True)
+        if isinstance(query, QuantmillError):
+            raise query
+        signals = f"select * from ({query}) as together where strategy = '{member.name}'"
+        scores = read_scores(run.warehouse, panel, signals, volatility, strategy=member.name)
+        if not scores.has_score.any():
+            raise QuantmillError(f"strategy.members.{member.name} has no score with these parameters")
+        return scores
+
+    others = [member for member in members if not is_built(member)]
     trials = [replace(strategy, members=strategy.members | {member.name: member}) for member in others]
     if trials:
         run.display.update("sensitivity", f"compiling the signals of {len(trials):,} sets of parameters")
     with trial_queries(run.home, run.warehouse, build_vars(run), trials, engine=run.config.engine) as queries:
-
-        def scores_of(member: StrategyConfig) -> ScorePanel:
-            if member == strategy.members[member.name]:
-                return load_scores(
-                    run.warehouse, panel, strategy=member, model_id=model_id, may_begin_later=True
-                )
-            query = next(queries)
-            if isinstance(query, QuantmillError):
-                raise query
-            signals = f"select * from ({query}) as together where strategy = '{member.name}'"
-            scores = read_scores(run.warehouse, panel, signals, volatility, strategy=member.name)
-            if not scores.has_score.any():
-                raise QuantmillError(f"strategy.members.{member.name} has no score with these parameters")
-            return scores
-
         for member in members:
+            query = None if is_built(member) else next(queries)
             try:
-                found: ScorePanel | QuantmillError = scores_of(member)
+                found: ScorePanel | QuantmillError = scores_of(member, query)
             except QuantmillError as error:
                 found = error
             yield found
