@@ -4,7 +4,8 @@
 
 with
 
-bars as (
+-- Read twice rather than kept: an append would keep all bars to add a few.
+bars as not materialized (
 
     select * from {{ ref('stg_raw__bars') }}
 
@@ -16,14 +17,25 @@ actions as (
 
 ),
 
+action_bars as materialized (
+
+    select
+        symbol,
+        session_date,
+        bar_at,
+        close
+    from bars
+    where symbol in (select symbol from actions)
+
+),
+
 session_openings as (
 
     select
         symbol,
         session_date,
         min(bar_at) as bar_at
-    from bars
-    where symbol in (select symbol from actions)
+    from action_bars
     group by symbol, session_date
 
 ),
@@ -89,8 +101,7 @@ previous_closes as (
         symbol,
         bar_at,
         lag(close) over (partition by symbol order by bar_at) as previous_close
-    from bars
-    where symbol in (select symbol from actions)
+    from action_bars
 
 ),
 
