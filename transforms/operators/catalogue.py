@@ -193,10 +193,11 @@ def operators() -> dict[str, Operator]:
 
 
 def load_ahead() -> None:
-    """Load the operators, and what runs their kernels, while others wait for a database; else the first call does."""
+    """Load the operators, and what carries them out, while others wait for a database; else the first model does."""
     Thread(target=_load, name="operators").start()
 
 
 def _load() -> None:
+    import_module("transforms.operators.refresh")
     mean = operators()["rolling_mean"]
     mean.compute(Segments.whole(np.array([0, 1])), np.ones(1), 1)
