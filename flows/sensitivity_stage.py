@@ -11,6 +11,7 @@ from flows.grid import Combination, combinations_of
 from flows.members import portfolios_of
 from flows.run import Run, Stage
 from flows.stages import build_basis, build_vars, decision_config, score_version
+from transforms.config import sessions_per_year
 from transforms.errors import QuantmillError
 from transforms.versions import plain
 
@@ -34,7 +35,7 @@ def _inputs(run: Run) -> Any:
         "features": run.outputs["build"]["digests"]["features"],
         "decisions": decision_config(run),
         "sensitivity": plain(config.sensitivity),
-        "periods": config.features.periods_per_year,
+        "periods": sessions_per_year(config.source.calendar),
         "statistics": plain(config.statistics),
     }
 
@@ -58,7 +59,7 @@ def _carry_out(run: Run, fingerprint: str) -> dict[str, Any]:
         sessions=sessions,
         config=config.sensitivity,
     )
-    periods = config.features.periods_per_year
+    periods = sessions_per_year(config.source.calendar)
     trials = {
         number: (trial_of_config(combination.config, run.run_id), TrialResult.of(None, done.metrics, periods))
         for number, (combination, done) in enumerate(zip(combinations, evaluations, strict=True))
@@ -97,7 +98,7 @@ def _evaluate(run: Run, combinations: Sequence[Combination]) -> tuple[list[Evalu
         load_terms=lambda book: load_terms(run.warehouse, run.home, panel, book),
         threads=config.engine.threads or os.cpu_count() or 1,
         statistics=config.statistics,
-        periods=config.features.periods_per_year,
+        periods=sessions_per_year(config.source.calendar),
         on_done=lambda done: run.display.update("sensitivity", f"trial {done:,} of {len(tried):,}"),
     )
     if isinstance(config.strategy, CombinedConfig):

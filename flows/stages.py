@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flows.run import Run, Stage
-from transforms.config import SourceConfig
+from transforms.config import SourceConfig, sessions_per_year
 from transforms.versions import code_version, plain
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def _backtest_inputs(run: Run) -> Any:
         "bars": run.outputs["build"]["digests"]["bars"],
         "features": run.outputs["build"]["digests"]["features"],
         "decisions": decision_config(run),
-        "periods": run.config.features.periods_per_year,
+        "periods": sessions_per_year(run.config.source.calendar),
         "statistics": plain(run.config.statistics),
         "gate": plain(run.config.gate),
     }
@@ -288,7 +288,7 @@ def _backtest(run: Run, fingerprint: str) -> dict[str, Any]:
         strategy=config.strategy,
         model_id=run.outputs.get("train", {}).get("model_id"),
         config=config.book,
-        periods=config.features.periods_per_year,
+        periods=sessions_per_year(config.source.calendar),
         statistics=config.statistics,
         trial=trial_of(run),
     )

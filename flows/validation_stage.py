@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.run import Run, Stage
 from flows.trials import trial_of
+from transforms.config import sessions_per_year
 from transforms.versions import plain
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _carry_out(run: Run, _fingerprint: str) -> dict[str, Any]:
         config=config.book,
         validation=config.validation,
         statistics=config.statistics,
-        periods=config.features.periods_per_year,
+        periods=sessions_per_year(config.source.calendar),
         trial=trial_of(run),
         on_step=lambda step: run.display.update("validation", step),
     )

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import polars as pl
 
-from execution.performance import SESSIONS_PER_YEAR
 from reports import (
     book_sections,
     model_plots,
@@ -28,6 +27,7 @@ from reports import (
     validation,
 )
 from reports.formats import MONTHS, count, moment
+from transforms.config import sessions_per_year
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.warehouse import Warehouse
@@ -286,7 +286,7 @@ def _is_plain(value: object) -> bool:
 
 def _periods(config: Mapping[str, Any]) -> int:
     """Return the run's sessions per year."""
-    return int(_mapping(config.get("features")).get("periods_per_year") or SESSIONS_PER_YEAR)
+    return sessions_per_year(str(_mapping(config.get("source")).get("calendar")))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from reports.formats import DASH, METRIC_NAMES, MONTHS, metric, ratio, shade, sh
 from reports.performance_plots import overlay_figure
 from reports.runs import Named
 from reports.sections import in_order
+from transforms.config import sessions_per_year
 from transforms.errors import QuantmillError
 from transforms.paths import Home
 from transforms.versions import digest
@@ -73,7 +74,7 @@ def write_comparison(warehouse: Warehouse, home: Home, runs: Sequence[Named]) ->
     models = [queries.model_metrics(warehouse, run.model_id) for run in runs]
     shared = common(curves)
     labels = [run.label for run in runs]
-    periods = max(int(_at(run.config, "features", "periods_per_year") or 252) for run in runs)
+    periods = max(sessions_per_year(str(_at(run.config, "source", "calendar"))) for run in runs)
     apart = config_differences(runs)
     context = {
         "title": " · ".join(labels),

@@ -54,6 +54,11 @@ def require_date(text: str | None, key: str) -> None:
         raise ConfigError(f"{key} must be a date like 2012-12-31, was {text!r}") from error
 
 
+def sessions_per_year(calendar: str) -> int:
+    """Return what figures of sessions are annualised by: 252, or 365 for the calendar that never rests."""
+    return 365 if calendar == "24/7" else 252
+
+
 @dataclass
 class SourceConfig:
     """What every source can be asked for.

@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from reports import performance_sections
 from reports.queries import load
 from reports.report import write_report
 from tests.reports import books
@@ -135,6 +137,25 @@ def test_months_compound_to_the_year(full: Warehouse, home: Home) -> None:
 
     # 100 → 110 in January, 110 → 104.5 in February; the benchmark 50 → 56.1.
     assert "2024 +10.0% −5.0% +4.5% +12.2%" in text
+
+
+@pytest.mark.parametrize(("calendar", "sessions"), [("XNYS", 252), ("24/7", 365)])
+def test_a_year_is_as_long_as_the_calendars_whatever_the_bars(
+    full: Warehouse, home: Home, monkeypatch: pytest.MonkeyPatch, calendar: str, sessions: int
+) -> None:
+    years: list[int] = []
+
+    def year_rows(_equity: pl.DataFrame, periods: int) -> list[dict[str, Any]]:
+        years.append(periods)
+        return []
+
+    monkeypatch.setattr(performance_sections, "year_rows", year_rows)
+    manifest = books.manifest()
+    manifest["config"]["source"] |= {"timeframe": "1m", "calendar": calendar}
+    manifest["config"]["features"] = {"periods_per_year": 98280}
+    report(full, home, manifest=manifest)
+
+    assert years == [sessions]
 
 
 def test_folds_are_told_in_months_with_all_folds_last(full: Warehouse, home: Home) -> None:
