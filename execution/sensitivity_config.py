@@ -17,7 +17,9 @@ class SensitivityConfig:
 
     Attributes:
         grid: Key → list of its values; every combination is tried. Keys of ``strategy.parameters``, ``portfolio``,
-            ``orders``, ``exits``, ``account``, ``costs`` and ``risk``, written out (``portfolio.k``) or nested.
+            ``orders``, ``exits``, ``account``, ``costs`` and ``risk``, written out (``portfolio.k``) or nested; of
+            several strategies ``strategy.members.<name>.parameters``, ``strategy.portfolios`` and
+            ``strategy.allocation``.
         metric: What is best where it is highest: sharpe, sortino, calmar, cagr, total_return or information_ratio.
         max_trials: More combinations than this are refused.
         neighbour_steps: Neighbours of a trial are those at most so many values away along each numeric key, and the

@@ -43,7 +43,7 @@ def member_scores(
     model_id = run.outputs.get("train", {}).get("model_id")
 
     def is_built(member: StrategyConfig) -> bool:
-        return bool(member == strategy.members[member.name])
+        return repr(member) == repr(strategy.members[member.name])
 
     def scores_of(member: StrategyConfig, query: str | QuantmillError | None) -> ScorePanel:
         if query is None:
