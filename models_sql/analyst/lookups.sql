@@ -95,21 +95,28 @@ create macro macros.equity_by_month(of_book) as table
     from months
     order by month;
 
--- A book's falls from one high to the next: depth as a fraction, and how many sessions until the high came back.
+-- A book's falls from one high to the next, at the closes of sessions: depth as a fraction, and how many sessions
+-- until the high came back.
 create macro macros.drawdowns(of_book) as table
     with
+
+    closes as (
+
+        select
+            equity.session_date,
+            last(equity.equity order by equity.bar_at) as equity
+        from execution.equity as equity
+        where equity.book = of_book
+        group by equity.session_date
+
+    ),
 
     highs as (
 
         select
-            equity.session_date,
-            equity.bar_at,
-            equity.equity,
-            max(equity.equity) over (
-                order by equity.bar_at rows between unbounded preceding and current row
-            ) as high
-        from execution.equity as equity
-        where equity.book = of_book
+            *,
+            max(equity) over (order by session_date rows between unbounded preceding and current row) as high
+        from closes
 
     ),
 
@@ -117,8 +124,9 @@ create macro macros.drawdowns(of_book) as table
 
         select
             *,
-            count(*) filter (where equity = high) over (order by bar_at rows between unbounded preceding and current row)
-                as spell
+            count(*) filter (where equity = high) over (
+                order by session_date rows between unbounded preceding and current row
+            ) as spell
         from highs
 
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 from flows.dictionary import MACRO_GROUPS
 from flows.saved_macros import DIRECTORY, save_macros, saved_macros
 from tests.models_sql.market import Lab
+from transforms import schemas
 from transforms.errors import QuantmillError
 from transforms.warehouse import Warehouse
 
@@ -144,6 +146,28 @@ def test_lookups_of_a_symbol_and_of_a_session(published: Warehouse) -> None:
     assert dict(found.rows()) == expected
     members = published.read("select symbol from macros.members_on(date '2020-12-31')")["symbol"].to_list()
     assert members == ["AAA", "BBB", "FLAT", "LATE"]
+
+
+def test_drawdowns_go_by_the_closes_of_sessions(built: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    built.warehouse.publish(path)
+    values = [[100, 90], [80, 95], [60, 96], [120, 130], [150, 117], [117, 117]]
+    rows = [
+        {
+            "book": "backtest/a",
+            "bar_at": datetime.fromisoformat(f"2024-01-0{2 + day} 1{5 + hour}:00"),
+            "session_date": date(2024, 1, 2 + day),
+            "equity": equity,
+        }
+        for day, bars in enumerate(values)
+        for hour, equity in enumerate(bars)
+    ]
+    with Warehouse(path) as warehouse:
+        warehouse.append(schemas.EQUITY, schemas.EQUITY.frame(rows))
+        found = warehouse.read("select * exclude last_below from macros.drawdowns('backtest/a')")
+
+    # Closes of 90, 95, 96, 130, 117, 117: what was lower within a session is none, nor higher a high.
+    assert found.rows() == [(date(2024, 1, 5), date(2024, 1, 6), pytest.approx(-0.1), 2, False)]
 
 
 def test_every_macro_is_saved_with_what_it_gives(published: Warehouse) -> None:
