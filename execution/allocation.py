@@ -6,6 +6,7 @@ on what was known at it, and a replay decides alike.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
@@ -67,32 +68,34 @@ def allocate(
     np.divide(equity[1:], equity[:-1], out=growth[1:], where=(equity[:-1] > 0) & np.isfinite(equity[1:]))
     np.maximum(growth, 0.0, out=growth)
     desired = _Desired(names, equity, panel, config)
-    held = np.zeros_like(equity)
-    shares = np.zeros(len(names))
-    notes: list[tuple[int, RiskDecision]] = []
+    is_there = equity > 0
     due, known = set(rows.tolist()), np.zeros(len(names), dtype=bool)
-    for t in range(len(equity)):
-        capital = shares * growth[t]
-        worth = 1.0 - shares.sum() + capital.sum()
+    # Plain numbers: of a handful of strategies they are quicker than arrays.
+    shares = [0.0] * len(names)
+    held: list[list[float]] = []
+    notes: list[tuple[int, RiskDecision]] = []
+    for t, grown in enumerate(growth.tolist()):
+        capital = [share * factor for share, factor in zip(shares, grown, strict=True)]
+        worth = 1.0 - math.fsum(shares) + math.fsum(capital)
         # What strategies lost may be all that the account had: then there is nothing to divide.
-        shares = capital / worth if worth > _NOTHING else np.zeros(len(names))
-        if t in due and (begun := equity[t] > 0).any():
+        shares = [part / worth if worth > _NOTHING else 0.0 for part in capital]
+        if t in due and (begun := is_there[t]).any():
             wanted, failed = desired.at(t, begun)
-            away = float(np.max(np.abs(wanted - shares)))
+            away = max(abs(to - share) for to, share in zip(wanted.tolist(), shares, strict=True))
             is_moved = away > config.drift or bool(np.any(begun & ~known & (wanted > 0)))
             known |= begun
-            after = wanted if is_moved else shares
-            said = [*failed, *([_moved(names, wanted, away)] if is_moved else [])]
+            after = wanted.tolist() if is_moved else shares
+            said = [*failed, *([_moved(names, after, away)] if is_moved else [])]
             if said:
-                total = float(shares.sum()), float(after.sum())
+                total = math.fsum(shares), math.fsum(after)
                 notes.append((t, RiskDecision("*", RULE, *total, "; ".join(said))))
             shares = after
-        held[t] = shares
-    return Shares(held, tuple(notes))
+        held.append(shares)
+    return Shares(np.array(held).reshape(equity.shape), tuple(notes))
 
 
-def _moved(names: tuple[str, ...], shares: Floats, away: float) -> str:
-    parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, shares.tolist(), strict=True))
+def _moved(names: tuple[str, ...], shares: list[float], away: float) -> str:
+    parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, shares, strict=True))
     return f"capital moved to {parts}; a share was {away:.1%} from where it should be"
 
 
