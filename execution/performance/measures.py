@@ -66,7 +66,7 @@ def measure(
         equity: At each session's close (USD), (T,).
         benchmark: On any scale, (T,).
         turnover: Traded value (bought plus sold) over equity of each session, (T,); its mean is annualised.
-        gross_exposure, net_exposure: Fraction of equity at each close, (T,).
+        gross_exposure, net_exposure: Fraction of equity at each bar's close, (B,).
         capacity: See ``execution.performance.capacity``.
     """
     alpha, beta = market_model(equity, benchmark, periods)
@@ -124,7 +124,7 @@ def measure(
 def measure_book(
     book: Book, trips: Trips, *, participation: float, periods: int = SESSIONS_PER_YEAR
 ) -> dict[str, float | None]:
-    """Return every metric of a simulated account by name, measured at the closes of sessions; see ``measure``.
+    """Return every metric of a simulated account by name, see ``measure``; at the closes of sessions, exposures at bars'.
 
     Args:
         trips: Its round trips, as ``match_trips`` finds them.
@@ -136,8 +136,9 @@ def measure_book(
         equity=sessions.equity,
         benchmark=sessions.benchmark,
         turnover=sessions.turnover,
-        gross_exposure=book.gross_exposure[sessions.last],
-        net_exposure=book.net_exposure[sessions.last],
+        # Of every bar: a book that is flat overnight is not without exposure.
+        gross_exposure=book.gross_exposure,
+        net_exposure=book.net_exposure,
         trips=trips,
         costs=Costs(
             commission=float(np.sum(fills.commission)),

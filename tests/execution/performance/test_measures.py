@@ -82,7 +82,7 @@ def test_book_of_two_bars_a_session_is_measured_at_the_closes_of_sessions() -> N
     assert np.isnan(sessions.turnover[2])  # a bar of it had no equity
     trips = perf.match_trips(made, book.actions, marks=book.marks, session=book.session)
     measured = perf.measure_book(book, trips, participation=0.1)
-    assert (measured["sessions"], measured["exposure"], measured["net_exposure"]) == (3, 3.0, -3.0)
+    assert (measured["sessions"], measured["exposure"], measured["net_exposure"]) == (3, 2.5, -2.5)
     assert (measured["commission"], measured["fees"], measured["slippage"]) == (0.5, 0.5, 2.0)
     assert (measured["borrow"], measured["interest"], measured["costs"]) == (3.0, -1.5, 6.0)
     assert measured["total_return"] == pytest.approx(55 / 102 - 1)
