@@ -124,7 +124,9 @@ def measure(
 def measure_book(
     book: Book, trips: Trips, *, participation: float, periods: int = SESSIONS_PER_YEAR
 ) -> dict[str, float | None]:
-    """Return every metric of a simulated account by name, see ``measure``; at the closes of sessions, exposures at bars'.
+    """Return every metric of a simulated account by name; see ``measure``.
+
+    Figures are of the closes of sessions, but exposures of those of bars.
 
     Args:
         trips: Its round trips, as ``match_trips`` finds them.
