@@ -63,7 +63,8 @@ def read_rows(plan_: Plan, table: pa.Table) -> SortedRows:
         within, segments = codes, len(bars)
     order = _order(segment, within)
     if order is not None:
-        segment, within, bar_at = (order.of_array(values) for values in (segment, within, bar_at))
+        segment, bar_at = order.of_array(segment), order.of_array(bar_at)
+        within = order.of_array(codes) if plan_.across else bar_at
         table = order.of_table(table)
         repeated = (segment[1:] == segment[:-1]) & (within[1:] == within[:-1])
         if repeated.any():
