@@ -195,6 +195,13 @@ def test_more_combinations_than_allowed_are_refused_with_their_number(base: RunC
         combinations_of(with_grid(base, grid, max_trials=5))
 
 
+@pytest.mark.parametrize("name", ["momentum", "combined"])
+def test_grids_that_come_with_the_project_fit_the_strategy_of_their_name(name: str) -> None:
+    _, found = combinations_of(composed(f"strategy={name}", f"sensitivity={name}"))
+    assert len(found) > 100
+    assert all(one.error is None for one in found)
+
+
 def test_wrong_grid_is_refused_before_anything_runs() -> None:
     with pytest.raises(ConfigError, match=r"portfolio\.kk"):
         composed("flow=sensitivity", "sensitivity.grid={portfolio.kk:[1]}")
