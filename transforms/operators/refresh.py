@@ -179,9 +179,9 @@ def _refresh_along(connection: Any, planned: Plan, target: str, everything: bool
     of_changed = f"where symbol in (select symbol from {CHANGED})"
     history = _read(connection, planned.history, f"{planned.history.reading()} {of_changed}")
     wanted = _wanted(connection, history, planned.lookahead, reach_back)
-    rows = _read_from(
-        connection, planned.recent, history, np.maximum(wanted - planned.memory, history.starts[:-1])
-    )
+    # One row at least of each symbol, wanted or not, so that the symbols stay the same.
+    firsts = np.clip(wanted - planned.memory, history.starts[:-1], history.starts[1:] - 1)
+    rows = _read_from(connection, planned.recent, history, firsts)
     _delete(connection, history, wanted, target, reach_back)
     wanted += rows.starts[1:] - history.starts[1:]
     _write(connection, planned, rows, wanted, target, everything, history)

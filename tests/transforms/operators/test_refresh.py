@@ -90,6 +90,23 @@ def test_after_random_changes_the_table_is_the_one_made_anew(
         assert mine.equals(anew), step
 
 
+@pytest.mark.parametrize("symbol", ["A", "D"])
+def test_who_lost_its_last_bar_keeps_the_others(warehouse: Warehouse, symbol: str) -> None:
+    """Where calls look at no earlier bar, none of its bars is wanted."""
+    filled(warehouse, np.random.default_rng(1))
+    options: dict[str, Any] = {
+        "sql": 'select symbol, bar_at, "above(x, y)" as a from operators_over(intermediate.t)'
+    }
+    refresh(warehouse.cursor, target="marts.mine", full=True, **options)
+    last = warehouse.value("select max(bar_at) from intermediate.t where symbol = ?", [symbol])
+    warehouse.execute("delete from intermediate.t where symbol = ? and bar_at = ?", [symbol, last])
+    warehouse.execute(f"insert into {CHANGED} values (?, ?)", [symbol, last])
+    refresh(warehouse.cursor, target="marts.mine", full=False, **options)
+    refresh(warehouse.cursor, target="marts.anew", full=True, **options)
+    mine, anew = (warehouse.read(f"select * from marts.{name} order by all") for name in ("mine", "anew"))
+    assert mine.equals(anew)
+
+
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[pl.DataFrame]:
     """What is read from here on, in order."""
