@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
@@ -123,7 +124,7 @@ class RiskConfig:
         )
         require(0 < self.max_gross <= 4, "risk.max_gross", "in (0, 4]", self.max_gross)
         require(0 <= self.min_confidence <= 1, "risk.min_confidence", "in [0, 1]", self.min_confidence)
-        require(self.min_price >= 0, "risk.min_price", "at least 0", self.min_price)
+        require(0 <= self.min_price < math.inf, "risk.min_price", "finite and at least 0", self.min_price)
         require(self.max_price_move > 0, "risk.max_price_move", "above 0", self.max_price_move)
         require(
             self.max_stale_sessions >= 0, "risk.max_stale_sessions", "at least 0", self.max_stale_sessions

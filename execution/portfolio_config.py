@@ -192,7 +192,7 @@ class SizingConfig:
             0 <= self.drawdown_start < 1, f"{key}.drawdown_start", "in [0, 1) (0: off)", self.drawdown_start
         )
         require(
-            self.drawdown_start == 0 or self.drawdown_start < self.drawdown_full <= 1,
+            self.drawdown_start < self.drawdown_full <= 1,
             f"{key}.drawdown_full",
             f"in (drawdown_start, 1] (drawdown_start is {self.drawdown_start})",
             self.drawdown_full,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -94,8 +95,9 @@ class XgboostConfig(ModelConfig):
         )
         require(0 < self.subsample <= 1, "model.subsample", "in (0, 1]", self.subsample)
         require(0 < self.colsample <= 1, "model.colsample", "in (0, 1]", self.colsample)
-        require(self.min_child_weight >= 0, "model.min_child_weight", "at least 0", self.min_child_weight)
-        require(self.reg_lambda >= 0, "model.reg_lambda", "at least 0", self.reg_lambda)
+        for name in ("min_child_weight", "reg_lambda"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, f"model.{name}", "finite and at least 0", value)
 
 
 @dataclass
@@ -112,4 +114,4 @@ class LogisticConfig(ModelConfig):
     alpha: float = 0.001
 
     def __post_init__(self) -> None:
-        require(self.alpha >= 0, "model.alpha", "at least 0", self.alpha)
+        require(0 <= self.alpha < math.inf, "model.alpha", "finite and at least 0", self.alpha)

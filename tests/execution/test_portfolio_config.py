@@ -38,6 +38,7 @@ NAN = float("nan")
         (LimitsConfig, {"groups": {"A B": "t"}}, "portfolio.limits.groups"),
         (SizingConfig, {"confidence_power": -1.0}, "portfolio.sizing.confidence_power"),
         (SizingConfig, {"drawdown_start": 0.3}, "portfolio.sizing.drawdown_full"),
+        (SizingConfig, {"drawdown_full": NAN}, "portfolio.sizing.drawdown_full"),
         (SizingConfig, {"drawdown_floor": 0.0}, "portfolio.sizing.drawdown_floor"),
         (SizingConfig, {"stop_scale": "atr"}, "portfolio.sizing.stop_scale"),
         (BarbellConfig, {"safe": ["A", "A"]}, "portfolio.barbell.safe"),

@@ -110,6 +110,11 @@ def test_a_misspelt_key_that_is_forced_in_is_refused_by_name(node: str, mark: st
     assert_names(refusal(f"{mark}{key}x=1", *choice_with(key)), f"{key}x")
 
 
+def test_an_infinite_penalty_is_refused() -> None:
+    error = refusal("model=logistic", "model.alpha=inf")
+    assert "model.alpha must be finite and at least 0, was inf" in str(error)
+
+
 def test_a_key_of_another_choice_is_refused_naming_the_choice() -> None:
     error = refusal("model=logistic", "model.max_depth=3")
     assert str(error) == "model.max_depth: not a key of the chosen model, only of xgboost  (conf/model/)"
@@ -152,6 +157,9 @@ def assert_names(error: QuantmillError, typo: str) -> None:
         ("experiment=long_shrt", ["experiment=long_shrt", "long_short"]),
         ("model.max_depth=deep", ["model.max_depth", "'deep'", "conf/model/"]),
         ("model.max_depth=99", ["model.max_depth", "1..16", "99"]),
+        ("model.reg_lambda=inf", ["model.reg_lambda", "finite and at least 0", "inf"]),
+        ("model.min_child_weight=inf", ["model.min_child_weight", "finite and at least 0", "inf"]),
+        ("risk.min_price=inf", ["risk.min_price", "finite and at least 0", "inf"]),
         ("risk.max_position_weight=2.0", ["risk.max_position_weight", "(0, 1]", "2.0"]),
         ("source=csv", ["source.path", "source.path=…"]),
         ("as_of=yesterday", ["as_of", "'yesterday'"]),
