@@ -20,7 +20,8 @@ from transforms.operators.rows import SortedRows
 Memory = npt.NDArray[np.uint8]
 Block = list[npt.NDArray[Any]]
 
-# Rows that one thread computes at a time: few enough for the processor's caches.
+# Rows that one thread computes at a time: few enough for the processor's caches, and enough that the threads seldom
+# wait for the interpreter between two kernels.
 _CHUNK_ROWS = 60_000
 
 # Rows of DuckDB's row groups. Batches of this size are stored as they come; others are put together once more when
@@ -67,7 +68,9 @@ def stream(
     def compute(chunk: tuple[int, int]) -> list[Array]:
         return _compute(plan, rows, wanted, history, *chunk)
 
-    values = _in_order(compute, list(_chunks(history.starts)), threads)
+    share = sum(plan.needs_history(call) for call in plan.calls.values()) / len(plan.calls)
+    computed_rows = share * history.starts + (1 - share) * rows.starts
+    values = _in_order(compute, list(_chunks(computed_rows)), threads)
     return pa.RecordBatchReader.from_batches(schema, _batches(schema, table, values, threads))
 
 
@@ -170,8 +173,8 @@ def _in_order(
             yield pending.popleft().result()
 
 
-def _chunks(starts: Rows) -> Iterator[tuple[int, int]]:
-    """Yield runs of segments [first, last) of about ``_CHUNK_ROWS`` rows."""
+def _chunks(starts: Array) -> Iterator[tuple[int, int]]:
+    """Yield runs of segments [first, last) of about ``_CHUNK_ROWS`` rows, given how many there are before each."""
     first, segments = 0, len(starts) - 1
     while first < segments:
         last = int(np.searchsorted(starts, starts[first] + _CHUNK_ROWS, side="right")) - 1
