@@ -86,7 +86,7 @@ def statistics_of(
         ),
         attribution=attribute(
             entries,
-            session=book.session,
+            session=sessions.of_bar,
             equity=sessions.equity,
             symbols=panel.symbols,
             strategy=result.scores.strategy,

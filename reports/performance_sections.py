@@ -27,17 +27,18 @@ def curves(equity: pl.DataFrame) -> pl.DataFrame:
     Args:
         equity: Of ``queries.session_equity``.
     """
-    frame = equity.select("session_date")
+    equity = equity.with_row_index("place")
+    frame = equity.select("place", "session_date")
     for name, fall in (("equity", "drawdown"), ("benchmark", "benchmark_drawdown")):
-        known = equity.filter(pl.col(name).is_finite()).select("session_date", name)
+        known = equity.filter(pl.col(name).is_finite()).select("place", name)
         if known.is_empty():
             continue
         values = known[name].to_numpy()
         curve = known.select(
-            "session_date", (pl.col(name) / values[0]).alias(name), pl.Series(fall, drawdowns(values))
+            "place", (pl.col(name) / values[0]).alias(name), pl.Series(fall, drawdowns(values))
         )
-        frame = frame.join(curve, on="session_date", how="left", maintain_order="left")
-    return frame.with_columns(pl.exclude("session_date").fill_null(float("nan")))
+        frame = frame.join(curve, on="place", how="left", maintain_order="left")
+    return frame.drop("place").with_columns(pl.exclude("session_date").fill_null(float("nan")))
 
 
 def rolling_window(equity: pl.DataFrame) -> int | None:

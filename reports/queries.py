@@ -17,6 +17,11 @@ LAST_ORDERS = 20
 TOP_FEATURES = 20
 
 _SESSION_EQUITY = """
+with bars as (
+    select *, bar_at = min(bar_at) over () and count(*) over (partition by session_date) > 1 as is_opening
+    from execution.equity
+    where book = $book
+)
 select
     session_date,
     last(equity order by bar_at) as equity,
@@ -24,10 +29,9 @@ select
     sum(net_exposure order by bar_at) / count(net_exposure) as net_exposure,
     sum(turnover order by bar_at) as turnover,
     last(benchmark order by bar_at) as benchmark
-from execution.equity
-where book = $book
-group by session_date
-order by session_date
+from bars
+group by session_date, is_opening
+order by session_date, is_opening desc
 """
 
 _ORDERS = """
@@ -295,7 +299,8 @@ def load(
 
 
 def session_equity(warehouse: Warehouse, book: str) -> pl.DataFrame:
-    """Return a book at the close of each session, oldest first.
+    """Return a book at the close of each session, oldest first; before them, as in ``execution.performance.Sessions``,
+    at the close of its first bar, where its first session has more.
 
     Columns: ``session_date, equity, gross_exposure, net_exposure`` (means of the session's closes), ``turnover`` (the
     session's sum), ``benchmark``.

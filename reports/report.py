@@ -256,7 +256,7 @@ def _subtitle(data: queries.ReportData, config: Mapping[str, Any], model_id: str
     parts = [f"{group} {_name(config, group)}" for group in groups if _name(config, group) is not None]
     if not data.equity.is_empty():
         dates = data.equity["session_date"]
-        parts.insert(0, f"{moment(dates[0])} to {moment(dates[-1])}, {count(len(dates))} sessions")
+        parts.insert(0, f"{moment(dates[0])} to {moment(dates[-1])}, {count(dates.n_unique())} sessions")
     return " · ".join(parts)
 
 

@@ -117,7 +117,7 @@ def _run_row(run: Named, curve: pl.DataFrame, home: Home) -> dict[str, Any]:
         ],
         "link": report.name if report is not None and report.is_file() else None,
         "span": _span(curve),
-        "sessions": len(curve),
+        "sessions": curve["session_date"].n_unique(),
     }
 
 
@@ -136,10 +136,15 @@ def common(curves: Sequence[pl.DataFrame]) -> Common:
         curves: ``session_date, equity`` each, ascending; sessions whose equity is not above 0 count as absent at the
             start, so that a growth of 1 has a start.
     """
-    joined = curves[0].select("session_date", pl.col("equity").alias("0"))
-    for place, curve in enumerate(curves[1:], 1):
-        other = curve.select("session_date", pl.col("equity").alias(str(place)))
-        joined = joined.join(other, on="session_date", how="inner", maintain_order="left")
+    # A session may have an entry before that of its close: where a book begins.
+    before = (pl.len() - 1 - pl.int_range(pl.len())).over("session_date").alias("before")
+    frames = [
+        curve.select("session_date", before, pl.col("equity").alias(str(place)))
+        for place, curve in enumerate(curves)
+    ]
+    joined = frames[0]
+    for other in frames[1:]:
+        joined = joined.join(other, on=["session_date", "before"], how="inner", maintain_order="left")
     names = [str(place) for place in range(len(curves))]
     known = joined.filter(pl.all_horizontal(pl.col(names).is_finite()))
     starts = known.select(pl.all_horizontal(pl.col(names) > 0).alias("starts"))["starts"].to_list()

@@ -94,12 +94,17 @@ class Book(NamedTuple):
 class Sessions(NamedTuple):
     """A book by session, (S,) each.
 
+    Where the first session has several bars, its first one is an entry of its own before it: nothing is traded on a
+    book's first bar, and what the rest of that session brought must count. Both have one date then.
+
     Attributes:
+        of_bar: Entry of each bar, (T,).
         last: Its last bar.
         equity, benchmark: At its last close.
         turnover: Traded value over equity, summed over its bars; NaN where equity was not above 0.
     """
 
+    of_bar: Ints
     last: Ints
     equity: Floats
     benchmark: Floats
@@ -108,8 +113,11 @@ class Sessions(NamedTuple):
 
 def by_session(book: Book) -> Sessions:
     """Return a book by session."""
-    last = np.append(np.flatnonzero(np.diff(book.session)), len(book.session) - 1)
+    of_bar = book.session.copy()
+    if np.count_nonzero(of_bar == 0) > 1:
+        of_bar[1:] += 1
+    last = np.append(np.flatnonzero(np.diff(of_bar)), len(of_bar) - 1)
     turnover = np.full(len(book.equity), np.nan)
     np.divide(book.traded, book.equity, out=turnover, where=book.equity > 0)
     starts = np.append(0, last[:-1] + 1)
-    return Sessions(last, book.equity[last], book.benchmark[last], np.add.reduceat(turnover, starts))
+    return Sessions(of_bar, last, book.equity[last], book.benchmark[last], np.add.reduceat(turnover, starts))

@@ -203,7 +203,7 @@ def attribute(
     out. Parts without an entry are left out, and ``group`` where no symbol has one.
 
     Args:
-        session: Number of each bar's session from 0, (T,).
+        session: Number of each bar's session from 0, (T,): ``arrays.Sessions.of_bar``.
         equity: At each session's close (USD), (S,).
         symbols: Of the entries' columns, (N,).
         strategy: Whose book it is.

@@ -63,9 +63,9 @@ def measure(
     """Return every metric of a book by name; None where it is not defined.
 
     Args:
-        equity: At each session's close (USD), (T,).
-        benchmark: On any scale, (T,).
-        turnover: Traded value (bought plus sold) over equity of each session, (T,); its mean is annualised.
+        equity: At each session's close (USD), (S,); returns are from one to the next.
+        benchmark: On any scale, (S,).
+        turnover: Traded value (bought plus sold) over equity of each session, (S,); its mean is annualised.
         gross_exposure, net_exposure: Fraction of equity at each bar's close, (B,).
         capacity: See ``execution.performance.capacity``.
     """
@@ -134,10 +134,11 @@ def measure_book(
     """
     sessions, fills = by_session(book), book.fills
     before = np.append(book.initial_cash, book.equity[:-1])[fills.bar]
-    return measure(
+    count = int(book.session[-1]) + 1
+    measured = measure(
         equity=sessions.equity,
         benchmark=sessions.benchmark,
-        turnover=sessions.turnover,
+        turnover=sessions.turnover[-count:],
         # Of every bar: a book that is flat overnight is not without exposure.
         gross_exposure=book.gross_exposure,
         net_exposure=book.net_exposure,
@@ -152,3 +153,4 @@ def measure_book(
         capacity=capacity_of(fills.value, book.dollar_volume[fills.bar, fills.symbol], before, participation),
         periods=periods,
     )
+    return measured | {"sessions": float(count)}

@@ -53,7 +53,7 @@ def by_period(
     """Return each month and each year of a book, in order; a year stands after its months.
 
     Args:
-        sessions: Ascending, (T,).
+        sessions: Ascending, (T,); the first two are one where ``arrays.Sessions`` says so.
         equity, benchmark: At each session's close, (T,).
         turnover: Traded value over equity of each session, (T,).
         periods: Sessions per year.
@@ -67,7 +67,7 @@ def by_period(
             month=month,
             first_session=sessions[first],
             last_session=sessions[last],
-            sessions=last - first + 1,
+            sessions=len(set(sessions[first : last + 1])),
             total_return=total_return(equity[since]),
             benchmark_return=total_return(benchmark[since]),
             volatility=volatility(equity[since], periods),

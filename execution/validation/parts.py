@@ -46,7 +46,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Curve:
-    """A book at the closes of its sessions, (S,) each.
+    """A book at the closes of its sessions, (S,) each, as in ``execution.performance.Sessions``.
 
     Attributes:
         equity: USD.

@@ -95,19 +95,29 @@ create macro macros.equity_by_month(of_book) as table
     from months
     order by month;
 
--- A book's falls from one high to the next, at the closes of sessions: depth as a fraction, and how many sessions
--- until the high came back.
+-- A book's falls from one high to the next, at its first close and the closes of sessions: depth as a fraction, and how
+-- many sessions until the high came back.
 create macro macros.drawdowns(of_book) as table
     with
+
+    bars as (
+
+        select
+            *,
+            bar_at = min(bar_at) over () and count(*) over (partition by session_date) > 1 as is_opening
+        from execution.equity as equity
+        where equity.book = of_book
+
+    ),
 
     closes as (
 
         select
-            equity.session_date,
-            last(equity.equity order by equity.bar_at) as equity
-        from execution.equity as equity
-        where equity.book = of_book
-        group by equity.session_date
+            session_date,
+            max(bar_at) as bar_at,
+            last(equity order by bar_at) as equity
+        from bars
+        group by session_date, is_opening
 
     ),
 
@@ -115,7 +125,7 @@ create macro macros.drawdowns(of_book) as table
 
         select
             *,
-            max(equity) over (order by session_date rows between unbounded preceding and current row) as high
+            max(equity) over (order by bar_at rows between unbounded preceding and current row) as high
         from closes
 
     ),
@@ -125,7 +135,7 @@ create macro macros.drawdowns(of_book) as table
         select
             *,
             count(*) filter (where equity = high) over (
-                order by session_date rows between unbounded preceding and current row
+                order by bar_at rows between unbounded preceding and current row
             ) as spell
         from highs
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from execution.config import CostsConfig, RiskConfig, StrategyConfig
 from execution.performance import total_return, volatility
 from execution.statistics_config import StatisticsConfig
 from execution.trials import Trial
-from tests.execution.markets import EVERY_DAY, book_config, panel
+from reports.performance_sections import curves
+from reports.queries import session_equity
+from reports.side_by_side import common
+from tests.execution.markets import EVERY_DAY, book_config, midnight, panel, weekdays
 from tests.execution.marts import write_marts
 from transforms import schemas
 from transforms.errors import ConfigError
@@ -105,6 +109,42 @@ def test_periods_compound_to_the_total_return(warehouse: Warehouse) -> None:
     (year,) = found.filter(pl.col("month") == 0).iter_rows(named=True)
     assert year["return"] == pytest.approx(result.metrics["total_return"], rel=1e-12)
     assert year["benchmark_return"] == pytest.approx(result.metrics["benchmark_total_return"], rel=1e-12)
+
+
+def test_what_an_intraday_book_earned_in_its_first_session_counts(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    close = 50 * np.exp(np.cumsum(random.normal(0.001, 0.01, (40, 3)), axis=0))
+    close[:4] *= np.array([1, 1.02, 1.04, 1.06])[:, None]
+    close[4:] *= 1.06
+    days = weekdays(10)
+    at = tuple(midnight(day) + timedelta(hours=14 + hour) for day in days for hour in range(4))
+    bars = replace(
+        panel(close, benchmark=close[:, 0]),
+        bar_at=at,
+        session_date=tuple(day for day in days for _ in range(4)),
+    )
+    portfolio = replace(EVERY_DAY, rebalance="bar", k=2, gross=0.9, side="long_short")
+    with Warehouse(tmp_path / "w.duckdb") as warehouse:
+        write_marts(warehouse, bars, score=random.normal(0, 0.3, close.shape), model_id="m1")
+        result = run(warehouse, portfolio=portfolio)
+        equity = rows(warehouse, schemas.EQUITY)["equity"].to_numpy()
+        parts, months = rows(warehouse, schemas.ATTRIBUTION), rows(warehouse, schemas.PERIODS)
+        drawn = session_equity(warehouse, "backtest/1")
+    assert equity[3] != equity[0]
+    total = equity[-1] / equity[0] - 1
+    assert (result.metrics["sessions"], result.sessions) == (10, 10)
+    assert result.metrics["total_return"] == pytest.approx(total, rel=1e-12)
+    for _, part in parts.group_by("breakdown"):
+        assert part["pnl"].sum() == pytest.approx(equity[-1] - equity[0], rel=1e-9)
+        assert part["contribution_risk"].sum() == pytest.approx(result.metrics["volatility"], rel=1e-9)
+    months = months.filter(pl.col("month") > 0)
+    assert months["sessions"].sum() == 10
+    assert (1 + months["return"]).product() - 1 == pytest.approx(total, rel=1e-9)
+    assert drawn["session_date"].to_list() == [days[0], *days]
+    assert drawn["equity"].to_list() == [equity[0], *equity[3::4]]
+    assert curves(drawn)["equity"].to_list() == pytest.approx((drawn["equity"] / equity[0]).to_list())
+    shared = common([drawn, drawn[3:]])
+    assert (len(common([drawn, drawn]).sessions), shared.sessions) == (11, list(days[2:]))
 
 
 def test_intervals_hold_their_metrics_and_follow_the_config(warehouse: Warehouse) -> None:

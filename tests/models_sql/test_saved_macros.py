@@ -151,7 +151,7 @@ def test_lookups_of_a_symbol_and_of_a_session(published: Warehouse) -> None:
 def test_drawdowns_go_by_the_closes_of_sessions(built: Lab, tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     built.warehouse.publish(path)
-    values = [[100, 90], [80, 95], [60, 96], [120, 130], [150, 117], [117, 117]]
+    values = [[100, 92], [80, 95], [60, 96], [120, 130], [150, 117], [117, 117]]
     rows = [
         {
             "book": "backtest/a",
@@ -166,8 +166,11 @@ def test_drawdowns_go_by_the_closes_of_sessions(built: Lab, tmp_path: Path) -> N
         warehouse.append(schemas.EQUITY, schemas.EQUITY.frame(rows))
         found = warehouse.read("select * exclude last_below from macros.drawdowns('backtest/a')")
 
-    # Closes of 90, 95, 96, 130, 117, 117: what was lower within a session is none, nor higher a high.
-    assert found.rows() == [(date(2024, 1, 5), date(2024, 1, 6), pytest.approx(-0.1), 2, False)]
+    # First close of 100, then 92, 95, 96, 130, 117, 117: what was lower within a session is none, nor higher a high.
+    assert found.rows() == [
+        (date(2024, 1, 5), date(2024, 1, 6), pytest.approx(-0.1), 2, False),
+        (date(2024, 1, 2), date(2024, 1, 2), pytest.approx(-0.08), 3, True),
+    ]
 
 
 def test_every_macro_is_saved_with_what_it_gives(published: Warehouse) -> None:

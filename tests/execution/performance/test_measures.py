@@ -57,7 +57,7 @@ def test_probability_that_the_sharpe_is_above_zero_is_of_sessions_not_years() ->
     assert 0.5 < (measured[0] or 0) < 1
 
 
-def test_book_of_two_bars_a_session_is_measured_at_the_closes_of_sessions() -> None:
+def test_book_of_two_bars_a_session_is_measured_at_its_first_close_and_the_closes_of_sessions() -> None:
     equity = np.array([100.0, 102.0, 101.0, 110.0, 0.0, 55.0])
     made = fills((1, 0, 2, 10.0, 9.5, 0.25, 0.5), (3, 0, -2, 11.0, 11.5, 0.25, 0.0))
     nothing = np.zeros(6)
@@ -77,15 +77,19 @@ def test_book_of_two_bars_a_session_is_measured_at_the_closes_of_sessions() -> N
         actions=actions(),
     )
     sessions = perf.by_session(book)
-    assert (sessions.last.tolist(), sessions.equity.tolist()) == ([1, 3, 5], [102.0, 110.0, 55.0])
-    assert sessions.turnover[:2].tolist() == pytest.approx([20 / 102, 22 / 110])
-    assert np.isnan(sessions.turnover[2])  # a bar of it had no equity
+    assert sessions.of_bar.tolist() == [0, 1, 2, 2, 3, 3]
+    assert (sessions.last.tolist(), sessions.equity.tolist()) == ([0, 1, 3, 5], [100.0, 102.0, 110.0, 55.0])
+    assert sessions.turnover[:3].tolist() == pytest.approx([0, 20 / 102, 22 / 110])
+    assert np.isnan(sessions.turnover[3])  # a bar of it had no equity
     trips = perf.match_trips(made, book.actions, marks=book.marks, session=book.session)
     measured = perf.measure_book(book, trips, participation=0.1)
     assert (measured["sessions"], measured["exposure"], measured["net_exposure"]) == (3, 2.5, -2.5)
     assert (measured["commission"], measured["fees"], measured["slippage"]) == (0.5, 0.5, 2.0)
     assert (measured["borrow"], measured["interest"], measured["costs"]) == (3.0, -1.5, 6.0)
-    assert measured["total_return"] == pytest.approx(55 / 102 - 1)
+    assert measured["total_return"] == pytest.approx(55 / 100 - 1)
+    assert perf.measure_book(
+        book._replace(traded=book.traded * 0 + 1, equity=equity + 100), trips, participation=0.1
+    )["turnover"] == pytest.approx(252 * np.mean([1 / 202, 1 / 201 + 1 / 210, 1 / 100 + 1 / 155]))
     shares = np.array([20 / 100, 22 / 101])  # of equity at the close before each fill
     assert measured["capacity"] == pytest.approx(0.1 * shares.sum() / (shares**2 / 1000).sum())
 
