@@ -119,7 +119,9 @@ class _Desired:
         equity = np.where(self._equity > 0, self._equity, np.nan)
         rows = np.where(np.isfinite(equity), np.arange(len(equity))[:, None], -1)
         ends = np.flatnonzero(np.append(np.diff(panel.session) != 0, True))
-        return History(equity, rows, np.zeros_like(equity), panel.benchmark, panel.session, ends)
+        return History(
+            equity, rows, np.zeros_like(equity), panel.benchmark, panel.session, ends, panel.sessions_per_year
+        )
 
     def at(self, t: int, begun: NDArray[np.bool_]) -> tuple[Floats, list[str]]:
         """Return the shares (S,) at the close of row ``t``, and why they could not be estimated where that failed."""
@@ -143,7 +145,7 @@ class _Desired:
             returns = self._history.returns(t, config.lookback)
             if not has_history(returns, portfolio.covariance)[begun].all():
                 return plain, []
-            inputs = replace(inputs, returns=returns)
+            inputs = replace(inputs, returns=returns, sessions_per_year=self._history.sessions_per_year)
         built = construct(inputs, portfolio)
         if np.isfinite(built.weights).all():
             shares: Floats = np.where(built.weights > _NOTHING, built.weights, 0.0)

@@ -57,6 +57,11 @@ class Panel:
         return len(self.bar_at)
 
     @cached_property
+    def sessions_per_year(self) -> int:
+        """By which what is of sessions is annualised: 365 where there are some on either day of weekends, else 252."""
+        return 365 if {5, 6} <= {day.weekday() for day in self.session_date} else 252
+
+    @cached_property
     def _last_bar(self) -> NDArray[np.int64]:
         """Row of each symbol's last bar up to now, (T, N); -1 before its first."""
         rows = np.arange(len(self), dtype=np.int64)[:, None]

@@ -121,7 +121,9 @@ def _estimated(inputs: ConstructionInputs, wanted: Bools, ready: Bools, config: 
     if inputs.held is not None and heeds_holdings(config):
         wanted = wanted | (inputs.held != 0)
     try:
-        risk = estimate(inputs.returns, inputs.symbols, wanted & ready, config.covariance)
+        risk = estimate(
+            inputs.returns, inputs.symbols, wanted & ready, config.covariance, inputs.sessions_per_year
+        )
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
         raise UnsolvedError("covariance", f"the covariance could not be estimated: {error}") from error
     if not np.isfinite(risk.covariance).all():

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from execution.construction.inputs import SESSIONS_PER_YEAR
 from execution.portfolio_config import CovarianceConfig
 from execution.types import Floats
 
@@ -66,9 +65,13 @@ def has_history(returns: Floats, config: CovarianceConfig) -> NDArray[np.bool_]:
 
 
 def estimate(
-    returns: Floats, symbols: tuple[str, ...], wanted: NDArray[np.bool_], config: CovarianceConfig
+    returns: Floats,
+    symbols: tuple[str, ...],
+    wanted: NDArray[np.bool_],
+    config: CovarianceConfig,
+    sessions_per_year: int,
 ) -> Estimate:
-    """Return the estimate for the names ``wanted``, (N,), all of which have history.
+    """Return the estimate for the names ``wanted``, (N,), all of which have history; annualised.
 
     The window begins where the youngest of them does, so that each counts with its own past. A missing return within
     it is 0: the price was carried over, and its next return covers the gap. Names are taken in alphabetical order, so
@@ -91,8 +94,8 @@ def estimate(
     return Estimate(
         places,
         window,
-        (covariance + covariance.T) / 2 * SESSIONS_PER_YEAR,
-        window.mean(axis=0) * SESSIONS_PER_YEAR,
+        (covariance + covariance.T) / 2 * sessions_per_year,
+        window.mean(axis=0) * sessions_per_year,
     )
 
 

@@ -25,6 +25,7 @@ class History:
         benchmark: The benchmark's total-return close, (T,).
         session: Number of the bar's session, (T,).
         ends: Row of the last bar of each session, (S,).
+        sessions_per_year: The panel's.
     """
 
     wealth: Floats
@@ -33,6 +34,7 @@ class History:
     benchmark: Floats
     session: NDArray[np.int64]
     ends: NDArray[np.int64]
+    sessions_per_year: int
 
     @classmethod
     def of(cls, panel: Panel) -> History:
@@ -54,7 +56,7 @@ class History:
             starts = np.concatenate([[0], ends[:-1] + 1])
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
                 np.cumsum(value[start : end + 1], axis=0, out=value[start : end + 1])
-        return cls(wealth, last_bar, value, panel.benchmark, session, ends)
+        return cls(wealth, last_bar, value, panel.benchmark, session, ends, panel.sessions_per_year)
 
     def _rows(self, t: int, sessions: int) -> NDArray[np.int64]:
         """Return the rows that end the ``sessions`` sessions before bar ``t``'s, as far as there are, and ``t``."""
@@ -123,4 +125,5 @@ def inputs_at(
         returns=history.returns(t, config.covariance.lookback),
         benchmark=history.benchmark_returns(t, sessions),
         dollar_volume=history.dollar_volume(t, config.limits.volume_sessions),
+        sessions_per_year=history.sessions_per_year,
     )

@@ -8,8 +8,6 @@ from execution.config import PortfolioConfig
 from execution.portfolio_config import SIMPLE_WEIGHTINGS
 from execution.types import Floats, RiskDecision, Scores
 
-SESSIONS_PER_YEAR = 252
-
 
 @dataclass(frozen=True)
 class ConstructionInputs:
@@ -25,6 +23,7 @@ class ConstructionInputs:
         costs: Cost of a trade as a fraction of its value, (N,); may be NaN where nothing is scored or held.
         equity: USD at this close.
         peak: Highest equity so far, USD.
+        sessions_per_year: By which what is of sessions is annualised.
     """
 
     symbols: tuple[str, ...]
@@ -36,6 +35,7 @@ class ConstructionInputs:
     costs: Floats | None = None
     equity: float = 0.0
     peak: float = 0.0
+    sessions_per_year: int = 252
 
 
 @dataclass(frozen=True)

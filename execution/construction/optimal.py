@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from execution.config import PortfolioConfig
 from execution.construction.covariance import Estimate
-from execution.construction.inputs import SESSIONS_PER_YEAR, ConstructionInputs
+from execution.construction.inputs import ConstructionInputs
 from execution.construction.limits import Feasible, Total, UnsolvedError
 from execution.construction.simple import is_halved
 from execution.types import Floats
@@ -140,7 +140,7 @@ def return_based_weights(
         assert inputs.held is not None
         aversion = objective.risk_aversion
         # What has no price has no cost either; it is not scored nor held, so that nothing depends on it.
-        charges = np.nan_to_num(inputs.costs[places]) * SESSIONS_PER_YEAR / objective.cost_sessions
+        charges = np.nan_to_num(inputs.costs[places]) * inputs.sessions_per_year / objective.cost_sessions
 
     def loss(weights: Any) -> Any:
         value = aversion / 2 * variance(weights) - expected[places] @ weights

@@ -8,7 +8,7 @@ import numpy as np
 
 from execution.config import PortfolioConfig
 from execution.construction.covariance import Estimate
-from execution.construction.inputs import SESSIONS_PER_YEAR, ConstructionInputs
+from execution.construction.inputs import ConstructionInputs
 from execution.portfolio_config import SizingConfig
 from execution.types import Floats, RiskDecision
 
@@ -34,12 +34,12 @@ def sized(
     weights = by_confidence(weights, inputs.scores.confidence, config.sizing)
     for rule, (scale, reason) in (
         ("target_volatility", _to_volatility(weights, risk, config)),
-        ("regime", _by_regime(inputs.benchmark, config.sizing)),
+        ("regime", _by_regime(inputs, config.sizing)),
         ("drawdown", _by_drawdown(inputs, config.sizing)),
     ):
         weights = _scaled(weights, scale, rule, reason, notes)
     # Heat comes last: it is a ceiling on what the others have left.
-    scale, reason = _to_heat(weights, risk, config.sizing)
+    scale, reason = _to_heat(weights, risk, config.sizing, inputs.sessions_per_year)
     return _scaled(weights, scale, "max_heat", reason, notes), tuple(notes)
 
 
@@ -64,11 +64,12 @@ def _to_volatility(weights: Floats, risk: Estimate, config: PortfolioConfig) -> 
     return scale, f"volatility {volatility:.2%} a year, wanted {target:.2%}"
 
 
-def _by_regime(benchmark: Floats | None, sizing: SizingConfig) -> tuple[float, str]:
+def _by_regime(inputs: ConstructionInputs, sizing: SizingConfig) -> tuple[float, str]:
     """Return ``regime_scale`` where the benchmark is below its average or wilder than allowed.
 
     While the benchmark is too young to tell, nothing is scaled.
     """
+    benchmark = inputs.benchmark
     if benchmark is None:
         return 1.0, ""
     if sizing.regime_average > 0:
@@ -82,7 +83,7 @@ def _by_regime(benchmark: Floats | None, sizing: SizingConfig) -> tuple[float, s
     if sizing.regime_max_volatility > 0:
         recent = benchmark[-sizing.regime_sessions :]
         if len(recent) == sizing.regime_sessions and np.isfinite(recent).all():
-            volatility = float(recent.std(ddof=1)) * math.sqrt(SESSIONS_PER_YEAR)
+            volatility = float(recent.std(ddof=1)) * math.sqrt(inputs.sessions_per_year)
             if volatility > sizing.regime_max_volatility:
                 return (
                     sizing.regime_scale,
@@ -115,13 +116,15 @@ def _by_drawdown(inputs: ConstructionInputs, sizing: SizingConfig) -> tuple[floa
     return scale, f"equity is {drawdown:.2%} below its peak"
 
 
-def _to_heat(weights: Floats, risk: Estimate, sizing: SizingConfig) -> tuple[float, str]:
+def _to_heat(
+    weights: Floats, risk: Estimate, sizing: SizingConfig, sessions_per_year: int
+) -> tuple[float, str]:
     """Return the scale that keeps Σ |weight| × distance of the stop at ``max_heat`` or less (van Tharp's heat)."""
     if sizing.max_heat == 0:
         return 1.0, ""
     distance = np.full(len(weights), sizing.stop_distance)
     if sizing.stop_scale == "volatility":
-        distance[risk.places] *= risk.volatility / math.sqrt(SESSIONS_PER_YEAR)
+        distance[risk.places] *= risk.volatility / math.sqrt(sessions_per_year)
     heat = float((np.abs(weights) * distance).sum())
     if heat <= sizing.max_heat:
         return 1.0, ""

@@ -12,7 +12,7 @@ EVERYBODY = np.ones(3, dtype=bool)
 
 def covariance(returns: Floats, **changes: object) -> Floats:
     chosen = CovarianceConfig(**{"lookback": 5040, "min_history": 2, **changes})  # type: ignore[arg-type]
-    return estimate(returns, names(3), EVERYBODY, chosen).covariance
+    return estimate(returns, names(3), EVERYBODY, chosen, 252).covariance
 
 
 def test_sample_covariance_is_numpys_a_year() -> None:
@@ -49,8 +49,8 @@ def test_window_begins_with_the_youngest_name_and_later_gaps_are_no_move() -> No
 def test_names_are_taken_by_name_so_that_columns_may_come_anyhow() -> None:
     returns, order = random_returns(3), [2, 0, 1]
     config = CovarianceConfig()
-    straight = estimate(returns, names(3), EVERYBODY, config)
-    moved = estimate(returns[:, order], tuple(names(3)[i] for i in order), EVERYBODY, config)
+    straight = estimate(returns, names(3), EVERYBODY, config, 252)
+    moved = estimate(returns[:, order], tuple(names(3)[i] for i in order), EVERYBODY, config, 252)
     assert np.array_equal(straight.covariance, moved.covariance)
     assert moved.places.tolist() == [1, 2, 0]
 
@@ -69,5 +69,5 @@ def test_history_is_missing_where_returns_are_few_infinite_huge_or_all_alike() -
 @pytest.mark.parametrize("estimator", ["sample", "exponential", "ledoit_wolf"])
 def test_more_names_than_sessions_still_give_a_positive_definite_matrix(estimator: str) -> None:
     config = CovarianceConfig(estimator=estimator, lookback=40, min_history=10)
-    found = estimate(random_returns(60, sessions=40), names(60), np.ones(60, dtype=bool), config)
+    found = estimate(random_returns(60, sessions=40), names(60), np.ones(60, dtype=bool), config, 252)
     assert np.linalg.eigvalsh(found.covariance).min() > 0

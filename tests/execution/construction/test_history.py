@@ -84,5 +84,14 @@ def test_inputs_look_back_as_far_as_the_config_asks() -> None:
     assert found.equity == 5.0
 
 
+def test_weekends_make_the_year_longer() -> None:
+    bars = panel(np.arange(1.0, 15.0)[:, None])
+    days = tuple(bars.session_date[0] + timedelta(days=n) for n in range(14))
+    chosen = config(weighting="risk_parity")
+    for market, expected in ((bars, 252), (replace(bars, session_date=days), 365)):
+        found = inputs_at(History.of(market), 13, ("A",), scores([1.0]), chosen)
+        assert found.sessions_per_year == expected
+
+
 def test_scores_alone_need_no_history() -> None:
     assert inputs_at(None, 3, ("A",), scores([1.0]), config()).returns is None

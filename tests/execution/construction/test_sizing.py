@@ -46,6 +46,12 @@ def test_target_volatility_scales_the_whole_to_it(target: float, gross: float, e
     assert "volatility 20.00% a year" in made.notes[0].reason
 
 
+def test_year_round_the_clock_has_more_sessions() -> None:
+    returns = exact_returns([[0.25 / 365]])
+    made = sized([0.4], SizingConfig(target_volatility=0.1), returns=returns, sessions_per_year=365)
+    assert made.weights.tolist() == pytest.approx([0.2])
+
+
 def test_name_too_young_for_a_volatility_gets_no_weight_and_a_note() -> None:
     returns = random_returns(3)
     returns[:-10, 1] = NAN
