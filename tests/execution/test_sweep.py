@@ -128,12 +128,15 @@ def several() -> list[CombinedTrial]:
     places = product(
         (0, 1),
         (book_config(EVERY_DAY), book_config(WEEKLY, costs=DEAR), book_config(replace(EVERY_DAY, k=1))),
-        (None, AllocationConfig(weighting="risk_parity", lookback=20, min_history=10, drift=0.02)),
+        (None, AllocationConfig(weighting="fixed", shares={"one": 0.2, "two": 0.5}, drift=0.02)),
     )
-    return [
+    trials = [
         combined_trial(number, config, bars=bars, allocation=allocation)
         for number, (bars, config, allocation) in enumerate(places)
     ]
+    estimating = AllocationConfig(weighting="risk_parity", lookback=20, min_history=10, drift=0.02)
+    weekly = book_config(WEEKLY, costs=DEAR)
+    return [*trials, combined_trial(len(trials), weekly, bars=1, allocation=estimating)]
 
 
 def test_each_trial_of_several_strategies_is_what_it_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +150,7 @@ def test_each_trial_of_several_strategies_is_what_it_is_alone(monkeypatch: pytes
     trials = several()
     ordered = in_order(trials)
     found = sweep().run_combined(ordered, map(scores_of, members_of(ordered)))
-    assert [one.number for one in found] == list(range(12))
+    assert [one.number for one in found] == list(range(13))
     for one, trial in zip(found, trials, strict=True):
         met = terms(BARS, trial.config)
         members = {
@@ -157,7 +160,7 @@ def test_each_trial_of_several_strategies_is_what_it_is_alone(monkeypatch: pytes
         first = int(np.flatnonzero(whole.has_score)[0])
         assert one.metrics == evaluate(whole, met, config=trial.config, first=first)
         assert (one.first, one.error) == (first, None)
-    assert len({str(one.metrics) for one in found}) == 12
+    assert len({str(one.metrics) for one in found}) == 13
     # One by two parameters and three configs, the other by two costs: each once, however capital is divided.
     assert Counter(alone) == {"one": 6, "two": 2}
 
