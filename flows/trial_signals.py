@@ -9,11 +9,13 @@ sets of parameters that follow each other.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 from execution.config import StrategyConfig
@@ -30,7 +32,9 @@ from transforms.warehouse import Warehouse
 
 _SCRATCH = "trial_signals"
 _SIGNALS = "model.quantmill.signals"
-# Tables that are kept for parameters to come: a few, for they stay in memory.
+# For how many sets of parameters tables are made before they are read, and how many are kept for those to come: a few,
+# for they stay in memory.
+_AHEAD = 2
 _KEPT = 4
 _BEHIND_SIGNALS = "+file:signals.sql,resource_type:model"
 
@@ -87,7 +91,8 @@ def trial_queries(
 ) -> Iterator[Iterator[str | QuantmillError]]:
     """Yield for each strategy the query of its signals, or why its SQL refuses its parameters.
 
-    dbt compiles on a thread of its own, ahead of who asks. A query is good until the next one is asked for.
+    dbt compiles, and what queries read is made, on a thread of its own, a little ahead of who asks. A query is good
+    until the next one is asked for.
 
     Args:
         home: Where dbt keeps what it has parsed.
@@ -104,46 +109,63 @@ def trial_queries(
         warehouse.attached(Path(":memory:"), _SCRATCH, read_only=False),
         ThreadPoolExecutor(1) as pool,
     ):
-        plans = []
+        tables = _Tables(warehouse)
+        queries = []
         if strategies:
             compiler = pool.submit(_Compiler, home, build_vars)
-            plans = [pool.submit(_plan_of, compiler, strategy) for strategy in strategies]
+            queries = [pool.submit(_query, compiler, tables, strategy) for strategy in strategies]
         try:
-            yield _queries(warehouse, plans)
+            yield _in_turn(queries, tables)
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            tables.release()  # one may be waited for
 
 
-def _plan_of(compiler: Future[_Compiler], strategy: StrategyConfig) -> _Plan | QuantmillError:
+def _query(compiler: Future[_Compiler], tables: _Tables, strategy: StrategyConfig) -> str | QuantmillError:
     built = {model.relation: model.sql for model in compiler.result().built}
     try:
-        return _plan(compiler.result().compile(strategy), built)
+        plan = _plan(compiler.result().compile(strategy), built)
     except QuantmillError as error:
         return error
+    tables.make(plan.steps)
+    return plan.signals
 
 
-def _queries(
-    warehouse: Warehouse, plans: Sequence[Future[_Plan | QuantmillError]]
+def _in_turn(
+    queries: Sequence[Future[str | QuantmillError]], tables: _Tables
 ) -> Iterator[str | QuantmillError]:
-    """Yield the plans' queries. What was computed for one is kept for the next ones that need it, within reason."""
-    kept: dict[str, None] = {}
-    for future in plans:
-        plan = future.result()
-        if isinstance(plan, QuantmillError):
-            yield plan
-            continue
-        for step in plan.steps:
-            if step.table not in kept:
-                _carry_out(warehouse, step)
-            kept[step.table] = kept.pop(step.table, None)  # the last used comes last
-        yield plan.signals
-        for table in list(kept)[: -max(_KEPT, len(plan.steps))]:
-            warehouse.execute(f"drop table {table}")
-            del kept[table]
+    for future in queries:
+        query = future.result()
+        yield query
+        if isinstance(query, str):
+            tables.release()
 
 
-def _carry_out(warehouse: Warehouse, step: _Step) -> None:
-    refresh(warehouse.cursor, sql=step.sql, target=step.table, full=True, changes="all")
+class _Tables:
+    """What queries read beside the build: made for a few of them ahead, and kept for later ones, within reason."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self._room = Semaphore(_AHEAD)
+        self._wanted: deque[set[str]] = deque(maxlen=_AHEAD)
+        self._kept: dict[str, None] = {}
+
+    def make(self, steps: Sequence[_Step]) -> None:
+        """Make the tables that are not there, as soon as few enough are waiting to be read."""
+        self._room.acquire()
+        self._wanted.append({step.table for step in steps})
+        for step in steps:
+            if step.table not in self._kept:
+                refresh(self._warehouse.cursor, sql=step.sql, target=step.table, full=True, changes="all")
+            self._kept[step.table] = self._kept.pop(step.table, None)  # the last used comes last
+        for table in list(self._kept)[:-_KEPT]:
+            if not any(table in wanted for wanted in self._wanted):
+                self._warehouse.execute(f"drop table {table}")
+                del self._kept[table]
+
+    def release(self) -> None:
+        """Say that a query has been read."""
+        self._room.release()
 
 
 def _plan(models: Sequence[_Model], built: dict[str, str]) -> _Plan:
