@@ -180,7 +180,7 @@ def _message(desk: Desk, panel: Panel, targets: list[int], walked: dict[int, str
     if not walked:
         return f"{asked}: already decided; {sent}"
     decided = list(walked.values()).count(DECIDED)
-    done = f"{len(walked)} sessions settled, {decided} decided"
+    done = f"{len(walked)} bars settled, {decided} decided"
     if len(walked) == 1:
         done = _SAID[walked[targets[-1]]]
     return f"{asked}: {done}; {sent}, {len(desk.fills)} fills"
