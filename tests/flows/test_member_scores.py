@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,6 +19,7 @@ from execution.panel import ScorePanel, load_panel, load_scores
 from execution.strategies import OwnStrategyConfig, PlainStrategyConfig
 from flows.member_scores import member_scores
 from flows.run import Run
+from flows.trial_signals import trial_queries
 from tests.models_sql.market import VARS, Lab, random_bars
 from transforms.errors import QuantmillError
 
@@ -90,3 +93,18 @@ def test_a_model_without_predictions_is_an_error_of_that_member(lab: Lab) -> Non
     held, missing = found(lab, HELD, model, strategy=strategy)
     assert held.has_score.any()
     assert "train a model first" in str(missing)
+
+
+def test_who_leaves_early_waits_for_nothing(lab: Lab) -> None:
+    """What is made ahead stops where nobody reads it any more."""
+    others = [replace(BUILT, members={"buy_and_hold": HELD, "momentum": momentum(n)}) for n in range(3, 12)]
+
+    def leave() -> None:
+        with trial_queries(lab.home, lab.warehouse, BUILT_VARS, others, engine=lab.engine) as queries:
+            assert isinstance(next(queries), str)
+            time.sleep(2)  # the tables of the next one are there, and those after it wait for room
+
+    leaving = Thread(target=leave, daemon=True)
+    leaving.start()
+    leaving.join(timeout=20)
+    assert not leaving.is_alive()

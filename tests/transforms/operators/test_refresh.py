@@ -59,6 +59,14 @@ def filled(warehouse: Warehouse, random: np.random.Generator, bars: int = BARS) 
                 add(warehouse, symbol, number, random)
 
 
+def made(warehouse: Warehouse, sql: str, seed: int, **options: Any) -> np.random.Generator:
+    """Fill the relation and make the table; return what further rows are drawn from."""
+    random = np.random.default_rng(seed)
+    filled(warehouse, random)
+    refresh(warehouse.cursor, sql=sql, target="marts.mine", full=True, **options)
+    return random
+
+
 def change(warehouse: Warehouse, random: np.random.Generator, number: int) -> None:
     """One more bar, a late or restated one, or one bar fewer, for each symbol or for none."""
     warehouse.execute(f"delete from {CHANGED}")
@@ -123,9 +131,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[pl.DataFrame]:
 def test_of_one_more_bar_only_what_it_looks_back_on_is_read(
     warehouse: Warehouse, read: list[pl.DataFrame]
 ) -> None:
-    random = np.random.default_rng(1)
-    filled(warehouse, random)
-    refresh(warehouse.cursor, sql=WINDOWED, target="marts.mine", full=True)
+    random = made(warehouse, WINDOWED, 1)
     for symbol in ("A", "B"):
         add(warehouse, symbol, BARS, random)
         warehouse.execute(f"insert into {CHANGED} values ('{symbol}', {day(BARS)})")
@@ -140,9 +146,7 @@ def test_of_one_more_bar_only_what_it_looks_back_on_is_read(
 def test_a_late_bar_reaches_far_back_for_its_own_symbol_alone(
     warehouse: Warehouse, read: list[pl.DataFrame]
 ) -> None:
-    random = np.random.default_rng(2)
-    filled(warehouse, random)
-    refresh(warehouse.cursor, sql=WINDOWED, target="marts.mine", full=True)
+    random = made(warehouse, WINDOWED, 2)
     for symbol, number in (("A", 20), ("B", BARS)):
         warehouse.execute(f"delete from intermediate.t where symbol = '{symbol}' and bar_at = {day(number)}")
         add(warehouse, symbol, number, random)
@@ -157,9 +161,7 @@ def test_a_late_bar_reaches_far_back_for_its_own_symbol_alone(
 def test_what_remembers_everything_is_read_whole_and_nothing_else_is(
     warehouse: Warehouse, read: list[pl.DataFrame]
 ) -> None:
-    random = np.random.default_rng(3)
-    filled(warehouse, random)
-    refresh(warehouse.cursor, sql=MIXED, target="marts.mine", full=True, may_look_ahead=True)
+    random = made(warehouse, MIXED, 3, may_look_ahead=True)
     add(warehouse, "A", BARS, random)
     warehouse.execute(f"insert into {CHANGED} values ('A', {day(BARS)})")
     read.clear()
