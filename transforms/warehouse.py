@@ -317,7 +317,7 @@ class Warehouse:
         fsync_directory(target.parent)
 
     def _copy(self, into: BinaryIO) -> None:
-        """Write the file's bytes, an eighth of the time that DuckDB takes to copy its tables.
+        """Write the file's bytes, which is quicker than to have DuckDB copy every table.
 
         What we read it by stays open as long as the database: to close it would drop DuckDB's lock on the file.
         """
